@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* filch.h - a work-stealing task runtime for C: the umbrella header. */
+#ifndef FILCH_FILCH_H
+#define FILCH_FILCH_H
+
+#include "base.h"
+#include "completions.h"
+#include "future.h"
+#include "pool.h"
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* pool.h - the pool: workers that run closures, never more than max_concurrency bodies at once.
+ *
+ * Every function may be called by any thread, in or outside tasks, together with any other, unless its comment says
+ * otherwise. Where a `struct filch_pool *` is taken, NULL means the current task's pool, else the process's default pool.
+ * In a child made by fork(2) a pool opened before answers -ESTALE (0, false or NULL where there is no errno).
+ */
+#ifndef FILCH_POOL_H
+#define FILCH_POOL_H
+
+#include "base.h"
+
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct filch_pool;
+
+/* What a submit does when queue_limit tasks are accepted and not started. */
+enum filch_when_full {
+    FILCH_FULL_BLOCK, /* waits for room: blocks a thread, suspends a task */
+    FILCH_FULL_FAIL,  /* returns -EAGAIN */
+    FILCH_FULL_RUN,   /* runs the task in the caller, under a permit of the pool */
+};
+
+enum filch_close {
+    FILCH_CLOSE_DRAIN,  /* what was accepted runs; running tasks may still submit to the pool */
+    FILCH_CLOSE_CANCEL, /* what was not started ends with -ECANCELED; what runs is asked to stop */
+};
+
+/* flags of struct filch_pool_config */
+#define FILCH_POOL_NO_IDLE_WORKERS 1u     /* min_workers is 0: the last worker retires too */
+#define FILCH_POOL_NO_OVERFLOW_MESSAGE 2u /* do not install the SIGSEGV handler that names a task whose stack overflowed */
+
+/* Most workers and most max_concurrency of one pool. */
+#define FILCH_WORKERS_MAX 4096u
+
+/* All zero = all defaults. A reserved field that is not zero, or an unknown flag, is -EINVAL. */
+struct filch_pool_config {
+    /* Threads kept while idle, started by filch_pool_open. 0: 1. Up to FILCH_WORKERS_MAX. */
+    unsigned min_workers;
+    /* Most task bodies that run at once. 0: max(filch_cpu_count(), min_workers). Raise it above the processors for tasks
+     * that block in system calls. */
+    unsigned max_concurrency;
+    /* A worker above min_workers retires after it was idle for so long. 0: 10 s. */
+    uint64_t idle_timeout_ns;
+    /* Bytes of address space per strand (a task that waits keeps one); memory is committed as it is touched. 0: 1 MiB.
+     * At least 16 KiB; rounded up to pages. */
+    size_t stack_size;
+    /* Most tasks accepted and not started. 0: no limit. */
+    size_t queue_limit;
+    enum filch_when_full when_full;
+    /* Prefix of the workers' thread names; copied. NULL: "filch". */
+    const char *name;
+    /* Called by each worker thread as it starts, `worker` dense from 0 among living workers; *ret_local becomes
+     * filch_worker_local(). < 0: at open, open fails with it; later, that worker ends and is counted in failed_starts. */
+    int (*worker_init)(void *ctx, unsigned worker, void **ret_local);
+    /* Called by each worker thread as it ends, if its worker_init returned >= 0. */
+    void (*worker_fini)(void *ctx, unsigned worker, void *local);
+    void *ctx;
+    /* NULL: malloc and free. Copied. Stacks come from mmap whatever is given here. */
+    const struct filch_allocator *allocator;
+    unsigned flags;
+    uint64_t reserved[4];
+};
+
+/* Open a pool. config may be NULL. Opens whole or not at all: min_workers are running and initialised on return.
+ * Blocks until they are. Errors: -EINVAL (see the fields; max < min with both given), -ENOMEM, -EAGAIN (threads),
+ * what worker_init returned.
+ */
+FILCH_API int filch_pool_open(struct filch_pool **ret_pool, const struct filch_pool_config *config);
+
+/* Stop the pool: nothing new is accepted, what was accepted ends as `mode` says, the workers are joined. Blocks until
+ * then. The handle stays valid, and every further call on it answers -ESHUTDOWN, until filch_pool_free.
+ * Errors: -EALREADY (closed, or being closed by another call), -EDEADLK (called in a task of this pool), -ETIMEDOUT
+ * (deadline_ns passed with tasks still running; nothing is killed; call again), -EINVAL, -ESTALE.
+ */
+FILCH_API int filch_pool_close(struct filch_pool *pool, enum filch_close mode, uint64_t deadline_ns);
+
+/* Free a closed pool. No other call on it may be in progress. Aborts with a message when close has not returned 0
+ * (except in a forked child, where the parent's pool may be freed and nothing is joined). NULL is a no-op.
+ */
+FILCH_API void filch_pool_free(struct filch_pool *pool);
+
+/* Change the limits of a live pool; 0 keeps the present value. Never blocks; bodies that run above a lowered limit finish,
+ * new ones wait. Errors: -EINVAL (above FILCH_WORKERS_MAX; max < min with both given), -ESHUTDOWN, -ESTALE.
+ * With only one given, the other follows where it must: a maximum below the minimum lowers it, and the reverse.
+ */
+FILCH_API int filch_pool_resize(struct filch_pool *pool, unsigned min_workers, unsigned max_concurrency);
+
+/* How many more bodies could run right now: the limit less the running ones; 0 while shrinking or closed. One load. */
+FILCH_API unsigned filch_pool_available(const struct filch_pool *pool);
+
+struct filch_pool_stats {
+    uint64_t submitted;      /* tasks accepted */
+    uint64_t run;            /* bodies that have returned */
+    uint64_t dropped;        /* tasks that ended without running: cancelled, or their pool closed */
+    uint64_t stolen;         /* tasks and strands taken from another worker */
+    uint64_t failed_steals;  /* tries that met an empty deque or lost the race */
+    uint64_t parks;          /* times a worker went to sleep */
+    uint64_t wakes;          /* workers woken by new work (system calls) */
+    uint64_t suspensions;    /* waits that suspended a strand */
+    uint64_t blocked_waits;  /* waits of tasks that blocked a thread: FILCH_TASK_OWN_THREAD, or no memory for a strand */
+    uint64_t gate_waits;     /* times a worker laid its permit down for the limit, or a thread waited for one */
+    uint64_t failed_starts;  /* workers that could not be started or initialised after open */
+    uint64_t queue_depth;    /* now: tasks accepted and not started */
+    uint64_t suspended;      /* now: strands that wait */
+    uint32_t workers;        /* now: threads */
+    uint32_t running;        /* now: workers that hold a permit and do not search */
+    uint32_t max_concurrency;
+    uint32_t min_workers;
+    uint64_t strands;          /* stacks mapped since open */
+    uint64_t unguarded_stacks; /* of them without a guard page */
+};
+
+/* Read the counters without stopping anyone; each is exact when the pool is idle, else near. size: sizeof *ret_stats
+ * as the caller was built (a larger library fills only that much). Errors: -EINVAL, -ESTALE. Works on a closed pool.
+ */
+FILCH_API int filch_pool_get_stats(const struct filch_pool *pool, struct filch_pool_stats *ret_stats, size_t size);
+
+/* Print limits, counters, and each worker with the task that it runs. Never waits for a task. Errors: -EINVAL, -ESTALE,
+ * -EIO.
+ */
+FILCH_API int filch_pool_dump(const struct filch_pool *pool, FILE *out);
+
+/* The pool whose task is running on this thread; NULL outside tasks. */
+FILCH_API struct filch_pool *filch_pool_current(void);
+
+/* The process's default pool, opened at first use with all defaults; never closed. NULL when it cannot be opened. */
+FILCH_API struct filch_pool *filch_pool_default(void);
+
+/* What worker_init made for the worker that runs the current task; NULL outside workers. The task may be on another
+ * worker after each wait: read it again.
+ */
+FILCH_API void *filch_worker_local(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
