@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+#include "work.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+bool filch__strand_asked_stop(const struct filch__strand *strand)
+{
+    const struct filch_future *task = filch__load_relaxed(&strand->task);
+    return task && (filch__future_asked_stop(task) ||
+                    filch__load_acquire(&strand->pool->phase) == FILCH__POOL_CANCELLING);
+}
+
+/* ---- passing a cancel on ---- */
+
+/* The strand is locked, so it stays in its wait, and what it waits for stays in place. Interrupt the wait, or pass the request
+ * on to its target. Returns the strand to go on with, locked in place of this one; NULL: no lock is held any more. */
+static struct filch__strand *pass_on_locked(struct filch__strand *strand, struct filch_future **ret_task)
+{
+    struct filch__wait *wait = strand->waiting;
+    struct filch_future *target = wait->target;
+    struct filch__strand *next = NULL;
+    if (!target) {
+        struct filch__wakeup wakeup = filch__waiter_interrupt(&wait->waiter, FILCH__WAITER_CANCELLED);
+        filch__strand_unlock(strand);
+        filch__wake(wakeup); /* fired by this thread, so nobody else resumes it */
+        return NULL;
+    }
+    bool first = false;
+    switch (filch__future_ask_stop(target, false, &first)) {
+    case -ENOENT:
+        filch__future_complete(target, -ECANCELED); /* a promise that nobody may come to keep */
+        break;
+    case -EINPROGRESS:
+        if (first) {
+            next = filch__load_relaxed(&target->priv.runner); /* F4 */
+            filch__strand_lock(next);
+            *ret_task = target;
+        }
+        break;
+    default:
+        break;
+    }
+    filch__strand_unlock(strand);
+    return next;
+}
+
+/* `strand` is locked and runs `task`, or ran it. Down the chain of waits, hand over hand. */
+static void pass_down_locked(struct filch__strand *strand, struct filch_future *task)
+{
+    while (strand && strand->waiting && strand->waiting->task == task)
+        if (!(strand = pass_on_locked(strand, &task)))
+            return;
+    if (strand)
+        filch__strand_unlock(strand);
+}
+
+int filch__cancel(struct filch_future *future, bool timed_out)
+{
+    bool first = false;
+    int r = filch__future_ask_stop(future, timed_out, &first);
+    if (r == -ENOENT)
+        return filch__future_complete(future, -ECANCELED) ? -EALREADY : 0;
+    if (r == -EINPROGRESS && first) {
+        struct filch__strand *runner = filch__load_relaxed(&future->priv.runner); /* F4 */
+        filch__strand_lock(runner);
+        pass_down_locked(runner, future);
+    }
+    return r;
+}
+
+void filch__cancel_strand(struct filch__strand *strand)
+{
+    filch__strand_lock(strand);
+    pass_down_locked(strand, strand->waiting ? strand->waiting->task : NULL);
+}
+
+/* ---- waiting ---- */
+
+static struct filch__wakeup wait_timed_out(struct filch__timer *timer)
+{
+    struct filch__wait *wait = filch__container_of(timer, struct filch__wait, timer);
+    return filch__waiter_interrupt(&wait->waiter, FILCH__WAITER_TIMED_OUT);
+}
+
+static bool suspends(const struct filch__wait *wait)
+{
+    return wait->waiter.wake == filch__strand_ready;
+}
+
+static filch__cold void die_in_section(const struct filch__strand *strand)
+{
+    char message[160];
+    const char *label = filch__load_relaxed(&strand->label);
+    snprintf(message, sizeof message, "a task waits inside an RCU read section: %s (function %p)", label ? label : "unnamed",
+             (void *)(uintptr_t)filch__load_relaxed(&strand->fn));
+    filch__os_die(message);
+}
+
+static void enter_slot(struct filch__wait *wait)
+{
+    struct filch__strand *strand = wait->strand;
+    filch__strand_lock(strand);
+    strand->waiting = wait;
+    bool asked = filch__strand_asked_stop(strand); /* under the lock: either a canceller finds the wait, or this finds the flag */
+    filch__strand_unlock(strand);
+    if (!asked)
+        return;
+    if (wait->target)
+        filch__cancel(wait->target, false);
+    else
+        filch__waiter_interrupt(&wait->waiter, FILCH__WAITER_CANCELLED);
+}
+
+int filch__wait_begin(struct filch__wait *wait, uint32_t refs, uint32_t mode, uint64_t deadline_ns,
+                      struct filch_future *target)
+{
+    struct filch__strand *strand = filch__strand_current();
+    wait->strand = strand && strand->task ? strand : NULL;
+    wait->task = strand ? strand->task : NULL;
+    wait->target = target;
+    wait->deadline_ns = deadline_ns;
+    wait->timed = false;
+    if (!wait->strand) {
+        filch__waiter_init_thread(&wait->waiter, refs, mode);
+        return 0;
+    }
+#ifndef NDEBUG
+    if (strand->worker && filch__reclaim_inside())
+        die_in_section(strand);
+#else
+    (void)die_in_section;
+#endif
+    if (strand->thread || !filch__crew_reserve_strand(strand->worker)) {
+        filch__waiter_init_thread(&wait->waiter, refs, mode);
+    } else {
+        filch__waiter_init(&wait->waiter, refs, mode, filch__strand_ready, strand);
+        if (deadline_ns != FILCH_NO_DEADLINE) {
+            int r = filch__timekeeper_start(&strand->pool->keeper);
+            if (r)
+                return r;
+            filch__timer_add(&strand->pool->keeper, &wait->timer, deadline_ns, wait_timed_out);
+            wait->timed = true;
+        }
+    }
+    enter_slot(wait);
+    return 0;
+}
+
+static void suspend(struct filch__wait *wait)
+{
+    struct filch__strand *strand = wait->strand;
+    struct filch__worker *worker = strand->worker;
+    filch__count(&worker->count.suspensions);
+    filch__add_seq_cst(&strand->pool->waits, FILCH__WAITS_ONE);
+    worker->commit = &wait->waiter;
+    filch__worker_switch(strand, filch__crew_take_strand(worker), FILCH__AFTER_COMMIT);
+    filch__sub_seq_cst(&strand->pool->waits, 1);
+}
+
+/* A body on a thread's own stack, or one that finds no memory for another strand, blocks its thread. Its permit serves others
+ * meanwhile. */
+static void block_thread(struct filch__wait *wait)
+{
+    struct filch__strand *strand = wait->strand;
+    struct filch_pool *pool = strand->pool;
+    struct filch__worker *worker = strand->worker;
+    if (worker) {
+        filch__count(&worker->count.blocked_waits);
+        filch__count(&worker->count.gate_waits);
+        worker->permit = false;
+    } else {
+        filch__add_relaxed(&pool->outside_waits, 1);
+    }
+    filch__add_seq_cst(&pool->waits, FILCH__WAITS_ONE);
+    filch__add_seq_cst(&pool->blocked, 1);
+    filch__permit_leave(pool);
+    filch__waiter_sleep(&wait->waiter, wait->deadline_ns);
+    filch__permit_claim(pool);
+    filch__sub_seq_cst(&pool->blocked, 1);
+    filch__sub_seq_cst(&pool->waits, 1);
+    if (worker)
+        worker->permit = true;
+}
+
+void filch__wait_block(struct filch__wait *wait)
+{
+    if (filch__waiter_fired(&wait->waiter))
+        return;
+    if (suspends(wait))
+        suspend(wait);
+    else if (wait->strand)
+        block_thread(wait);
+    else
+        filch__waiter_sleep(&wait->waiter, wait->deadline_ns);
+}
+
+uint32_t filch__wait_end(struct filch__wait *wait, uint32_t undone)
+{
+    if (wait->strand) {
+        filch__strand_lock(wait->strand);
+        wait->strand->waiting = NULL;
+        filch__strand_unlock(wait->strand);
+        if (wait->timed)
+            filch__timer_remove(&wait->strand->pool->keeper, &wait->timer);
+    }
+    uint32_t reasons = filch__waiter_reasons(&wait->waiter);
+    wait->deadline_ns = FILCH_NO_DEADLINE;
+    while (!filch__waiter_release(&wait->waiter, undone)) {
+        undone = 0;
+        if (suspends(wait) && !filch__crew_reserve_strand(wait->strand->worker))
+            while (!filch__waiter_fired(&wait->waiter))
+                filch__os_yield(); /* no memory for a strand; a source is a few instructions from done */
+        else
+            filch__wait_block(wait);
+    }
+    return reasons;
+}

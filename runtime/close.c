@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+#include "pool.h"
+
+#include <errno.h>
+
+/* Nothing is queued. Workers' structures stay, so their deques may be looked at. */
+static bool queues_empty(struct filch_pool *pool)
+{
+    if (filch__inject_has_items(&pool->ready) || filch__inject_has_items(&pool->entry))
+        return false;
+    bool empty = true;
+    filch__lock(&pool->lock);
+    for (size_t i = 0; i < FILCH_WORKERS_MAX && pool->worker[i] && empty; i++)
+        empty = !filch__deque_has_items(&pool->worker[i]->deque);
+    filch__unlock(&pool->lock);
+    return empty;
+}
+
+static bool nobody_admitted(struct filch_pool *pool)
+{
+    return !filch__gate_admitted(filch__load_seq_cst(&pool->gate));
+}
+
+/* Has everything that was accepted ended? Without a permit nothing runs; a task in a queue, or a wait that ended, becomes a
+ * body only under one. So if nobody is admitted before and after the queues are found empty, and no wait was in progress or
+ * began in all that time, nothing is left. (A submit that races with close may still come: filch__pool_settle.) */
+static bool is_drained(struct filch_pool *pool)
+{
+    uint64_t waits = filch__load_seq_cst(&pool->waits);
+    return !(uint32_t)waits && nobody_admitted(pool) && queues_empty(pool) && nobody_admitted(pool) &&
+           filch__load_seq_cst(&pool->waits) == waits;
+}
+
+void filch__pool_settle(struct filch_pool *pool)
+{
+    struct filch__link *link;
+    while (filch__inject_has_items(&pool->entry)) {
+        if (!filch__inject_take(&pool->entry, &link, 1)) {
+            filch__os_yield(); /* another one settles, or a producer is about to link */
+            continue;
+        }
+        if (pool->config.queue_limit)
+            filch__sub_seq_cst(&pool->accepted, 1);
+        filch__task_drop(pool, filch__container_of(link, struct filch_future, priv.link), -ECANCELED);
+    }
+}
+
+static void cancel_one(struct filch__strand *strand, void *ctx)
+{
+    (void)ctx;
+    filch__cancel_strand(strand);
+}
+
+/* The pool's phase is CANCELLING, so waits that begin from now on see it. */
+static void cancel_waits(struct filch_pool *pool)
+{
+    filch__strands_visit(&pool->strands, cancel_one, NULL);
+    filch__lock(&pool->lock);
+    struct filch__caller *callers = pool->callers;
+    filch__unlock(&pool->lock);
+    for (; callers; callers = callers->next)
+        filch__cancel_strand(&callers->strand);
+    for (size_t i = 0; i < FILCH_WORKERS_MAX && filch__load_acquire(&pool->worker[i]); i++)
+        filch__cancel_strand(&pool->worker[i]->native);
+}
+
+/* 0 and the caller is the one that closes, or an error. */
+static int begin_close(struct filch_pool *pool, enum filch_close mode)
+{
+    int r = -EALREADY;
+    filch__lock(&pool->lock);
+    if (pool->phase != FILCH__POOL_CLOSED && !pool->closer) {
+        pool->closer = true;
+        if (mode == FILCH_CLOSE_CANCEL)
+            filch__store_seq_cst(&pool->phase, FILCH__POOL_CANCELLING);
+        else if (pool->phase == FILCH__POOL_OPEN)
+            filch__store_seq_cst(&pool->phase, FILCH__POOL_DRAINING);
+        r = 0;
+    }
+    filch__unlock(&pool->lock);
+    return r;
+}
+
+static int drain(struct filch_pool *pool, uint64_t deadline_ns)
+{
+    for (;;) {
+        uint32_t seen = filch__load_seq_cst(&pool->quiet);
+        if (is_drained(pool))
+            return 0;
+        filch__pool_notify(pool); /* what a failed start left in the queue */
+        if (filch__os_futex_wait(&pool->quiet, seen, deadline_ns) && !is_drained(pool))
+            return -ETIMEDOUT;
+    }
+}
+
+int filch_pool_close(struct filch_pool *pool, enum filch_close mode, uint64_t deadline_ns)
+{
+    if (!pool || (unsigned)mode > FILCH_CLOSE_CANCEL)
+        return -EINVAL;
+    if (filch__pool_stale(pool))
+        return -ESTALE;
+    if (filch__pool_in_task(pool))
+        return -EDEADLK;
+    int r = begin_close(pool, mode);
+    if (r)
+        return r;
+    if (mode == FILCH_CLOSE_CANCEL)
+        cancel_waits(pool);
+    while (filch__load_seq_cst(&pool->room.waiters)) /* who waits for room is refused now */
+        filch__eventcount_notify(&pool->room);
+    r = drain(pool, deadline_ns);
+    if (r) {
+        filch__lock(&pool->lock);
+        pool->closer = false;
+        filch__unlock(&pool->lock);
+        return r;
+    }
+    filch__lock(&pool->lock);
+    filch__store_seq_cst(&pool->stopping, 1);
+    filch__unlock(&pool->lock);
+    filch__idle_tell_all(pool, FILCH__TOKEN_RETIRE);
+    filch__crew_join_all(pool);
+    filch__timekeeper_destroy(&pool->keeper);
+    filch__process_remove(pool);
+    filch__store_seq_cst(&pool->phase, FILCH__POOL_CLOSED); /* before settling: a late submit settles itself from here on */
+    filch__pool_settle(pool);
+    return 0;
+}

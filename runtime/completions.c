@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+#include "pool.h"
+
+#include <filch/completions.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Finished futures lie in an entry queue, linked through the field that queued them before they ran. Completers add, an event
+ * count wakes who waits; the descriptor is signalled once until a reader has found the queue empty.
+ *   C1 tell: push (sc), then signalled is exchanged  ||  next: signalled is exchanged, then the queue is looked at (sc).
+ *      Either the completer signals again, or the reader sees the item.
+ * References: the user's, and one for each task in flight; the last one frees, and closes the descriptor, so that nobody
+ * writes to a number that means something else by then.
+ */
+struct filch_completions {
+    struct filch__inject queue;
+    struct filch__eventcount event;
+    struct filch__waiter sink;
+    struct filch__lock lock; /* opening the descriptor */
+    int32_t fd;              /* -1: none */
+    uint32_t signalled;
+    uint32_t closed;
+    uint64_t refs;
+};
+
+static void release(struct filch_completions *completions)
+{
+    if (filch__sub_acq_rel(&completions->refs, 1) > 1)
+        return;
+    if (completions->fd >= 0)
+        filch__os_event_close(completions->fd);
+    filch__eventcount_destroy(&completions->event);
+    filch__lock_destroy(&completions->lock);
+    free(completions);
+}
+
+static void signal_fd(struct filch_completions *completions)
+{
+    int fd = filch__load_acquire(&completions->fd);
+    if (fd >= 0 && !filch__exchange_acq_rel(&completions->signalled, 1)) /* C1 */
+        filch__os_event_signal(fd);
+}
+
+/* A future has ended. */
+static void tell(void *target, void *source)
+{
+    struct filch_completions *completions = target;
+    struct filch_future *future = source;
+    if (!filch__load_acquire(&completions->closed)) {
+        filch__inject_push(&completions->queue, (struct filch__link *)(void *)&future->priv.link);
+        signal_fd(completions);
+        filch__eventcount_notify(&completions->event); /* E1: the push is sequentially consistent */
+    }
+    release(completions);
+}
+
+struct filch__waiter *filch__completions_sink(struct filch_completions *completions)
+{
+    filch__add_relaxed(&completions->refs, 1);
+    return &completions->sink;
+}
+
+int filch_completions_open(struct filch_completions **ret_completions)
+{
+    if (!ret_completions)
+        return -EINVAL;
+    struct filch_completions *completions = aligned_alloc(FILCH_CACHELINE, sizeof *completions);
+    if (!completions)
+        return -ENOMEM;
+    *completions = (struct filch_completions){.fd = -1, .refs = 1, .sink = {.tell = tell, .target = completions}};
+    filch__inject_init(&completions->queue);
+    filch__eventcount_init(&completions->event);
+    filch__lock_init(&completions->lock);
+    *ret_completions = completions;
+    return 0;
+}
+
+void filch_completions_close(struct filch_completions *completions)
+{
+    if (!completions)
+        return;
+    filch__store_release(&completions->closed, 1);
+    release(completions);
+}
+
+int filch_completions_fd(struct filch_completions *completions)
+{
+    if (!completions)
+        return -EINVAL;
+    filch__lock(&completions->lock);
+    int fd = completions->fd;
+    if (fd < 0 && (fd = filch__os_event_open()) >= 0) {
+        filch__store_release(&completions->fd, fd);
+        signal_fd(completions); /* there may be something already; a reader finds out */
+    }
+    filch__unlock(&completions->lock);
+    return fd;
+}
+
+static bool take(struct filch_completions *completions, struct filch_future **ret_future)
+{
+    struct filch__link *link;
+    while (filch__inject_has_items(&completions->queue)) {
+        if (filch__inject_take(&completions->queue, &link, 1)) {
+            *ret_future = filch__container_of(link, struct filch_future, priv.link);
+            return true;
+        }
+        filch__os_yield(); /* another reader is at it, or a completer is about to link */
+    }
+    return false;
+}
+
+/* The queue was found empty: so the descriptor says. Then look again. */
+static bool take_after_clearing(struct filch_completions *completions, struct filch_future **ret_future)
+{
+    int fd = filch__load_acquire(&completions->fd);
+    if (fd < 0 || !filch__exchange_acq_rel(&completions->signalled, 0)) /* C1 */
+        return false;
+    filch__os_event_clear(fd);
+    if (!take(completions, ret_future))
+        return false;
+    signal_fd(completions); /* more may have come */
+    return true;
+}
+
+int filch_completions_next(struct filch_completions *completions, uint64_t deadline_ns, struct filch_future **ret_future)
+{
+    if (!completions || !ret_future)
+        return -EINVAL;
+    for (;;) {
+        if (take(completions, ret_future) || take_after_clearing(completions, ret_future))
+            return 0;
+        if (deadline_ns != FILCH_NO_DEADLINE && (!deadline_ns || deadline_ns <= filch_now_ns()))
+            return -ETIMEDOUT;
+        struct filch__wait wait;
+        struct filch__event_node node;
+        int r = filch__wait_begin(&wait, 1, 0, deadline_ns, NULL);
+        if (r)
+            return r;
+        filch__eventcount_add(&completions->event, &node, &wait.waiter);
+        if (!filch__inject_has_items(&completions->queue)) /* E1 */
+            filch__wait_block(&wait);
+        bool undone = filch__eventcount_remove(&completions->event, &node);
+        uint32_t reasons = filch__wait_end(&wait, undone);
+        if (!reasons)
+            continue;
+        if (take(completions, ret_future))
+            return 0;
+        if (!undone)
+            filch__eventcount_notify(&completions->event);
+        return reasons & FILCH__WAITER_CANCELLED ? -ECANCELED : -ETIMEDOUT;
+    }
+}

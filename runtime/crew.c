@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT */
+#include "work.h"
+
+#include "overflow.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { DEQUE_CAPACITY = 256 };
+
+void *filch__alloc_aligned(const struct filch_allocator *allocator, size_t size)
+{
+    char *raw = allocator->alloc(allocator->ctx, size + FILCH_CACHELINE);
+    if (!raw)
+        return NULL;
+    uintptr_t at = ((uintptr_t)raw + FILCH_CACHELINE) / FILCH_CACHELINE * FILCH_CACHELINE;
+    ((char **)at)[-1] = raw; /* alloc aligns to 16, so there are at least 16 bytes before `at` */
+    return (void *)at;
+}
+
+void filch__free_aligned(const struct filch_allocator *allocator, void *memory, size_t size)
+{
+    if (memory)
+        allocator->free(allocator->ctx, ((char **)memory)[-1], size + FILCH_CACHELINE);
+}
+
+/* ---- the victim table ---- */
+
+static size_t table_bytes(size_t count)
+{
+    return sizeof(struct filch__table) + count * sizeof(struct filch__worker *);
+}
+
+static void table_free(const struct filch_allocator *allocator, struct filch__table *table)
+{
+    allocator->free(allocator->ctx, table, table_bytes(table->count));
+}
+
+static struct filch__table *table_alloc(struct filch_pool *pool, size_t count)
+{
+    struct filch__table *table = pool->allocator.alloc(pool->allocator.ctx, table_bytes(count));
+    if (table)
+        *table = (struct filch__table){.count = count};
+    return table;
+}
+
+static void table_publish_locked(struct filch_pool *pool, struct filch__table *table)
+{
+    struct filch__table *old = pool->table;
+    filch__store_release(&pool->table, table); /* pairs with the thieves' acquire load */
+    old->next_retired = pool->retired;
+    filch__store_relaxed(&pool->retired, old);
+}
+
+/* Fill `table` with the workers there are, less `without`, plus `with`. */
+static void table_fill_locked(struct filch_pool *pool, struct filch__table *table, struct filch__worker *without,
+                              struct filch__worker *with)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < pool->table->count; i++)
+        if (pool->table->worker[i] != without)
+            table->worker[count++] = pool->table->worker[i];
+    if (with)
+        table->worker[count++] = with;
+    if (count != table->count)
+        filch__os_die("the table of workers is out of step");
+}
+
+/* ---- what waits for a grace period ---- */
+
+bool filch__crew_has_retired(const struct filch__worker *worker)
+{
+    return worker->deque.retired || filch__load_relaxed(&worker->pool->retired);
+}
+
+void filch__crew_reclaim(struct filch__worker *worker)
+{
+    struct filch_pool *pool = worker->pool;
+    struct filch__ring *rings = filch__deque_take_retired(&worker->deque);
+    filch__lock(&pool->lock);
+    struct filch__table *tables = pool->retired;
+    filch__store_relaxed(&pool->retired, NULL);
+    filch__unlock(&pool->lock);
+    filch__reclaim_synchronize();
+    filch__deque_free_retired(rings, &pool->allocator);
+    while (tables) {
+        struct filch__table *next = tables->next_retired;
+        table_free(&pool->allocator, tables);
+        tables = next;
+    }
+}
+
+/* ---- resting strands ---- */
+
+bool filch__crew_reserve_strand(struct filch__worker *worker)
+{
+    if (filch__likely(worker->free != NULL))
+        return true;
+    struct filch__strand *strand = filch__strands_get(&worker->pool->strands);
+    if (strand)
+        filch__crew_cache_strand(worker, strand);
+    return strand;
+}
+
+struct filch__strand *filch__crew_take_strand(struct filch__worker *worker)
+{
+    struct filch__strand *strand = worker->free;
+    worker->free = strand->next_free;
+    worker->free_count--;
+    return strand;
+}
+
+void filch__crew_cache_strand(struct filch__worker *worker, struct filch__strand *strand)
+{
+    if (filch__unlikely(worker->free_count >= FILCH__CACHE_STRANDS)) {
+        filch__strands_put(&worker->pool->strands, strand);
+        return;
+    }
+    strand->next_free = worker->free;
+    worker->free = strand;
+    worker->free_count++;
+}
+
+/* ---- threads ---- */
+
+/* A body that calls pthread_exit unwinds its strand, and then the thread runs its keys' destructors on its own stack. */
+static pthread_key_t thread_key;
+static pthread_once_t thread_key_once = PTHREAD_ONCE_INIT;
+static bool thread_key_made;
+
+static void thread_ends(void *worker);
+
+static void make_thread_key(void)
+{
+    thread_key_made = !pthread_key_create(&thread_key, thread_ends);
+}
+
+static void watch_thread(struct filch__worker *worker)
+{
+    pthread_once(&thread_key_once, make_thread_key);
+    if (thread_key_made)
+        pthread_setspecific(thread_key, worker);
+}
+
+static void report(struct filch__worker *worker, int status)
+{
+    struct filch_pool *pool = worker->pool;
+    if (!worker->reports)
+        return;
+    worker->reports = false;
+    filch__lock(&pool->lock);
+    if (status < 0 && !pool->init_status)
+        pool->init_status = status;
+    filch__store_release(&pool->init_pending, pool->init_pending - 1);
+    filch__os_futex_wake(&pool->init_pending, 1); /* under the lock: open does not return before it is released */
+    filch__unlock(&pool->lock);
+}
+
+static int enter(struct filch__worker *worker)
+{
+    struct filch_pool *pool = worker->pool;
+    char name[32];
+    snprintf(name, sizeof name, "%s/%u", pool->name, worker->id);
+    filch__os_thread_name(name);
+    worker->reader = filch__reclaim_register();
+    filch__strand_enter_thread(&worker->native);
+    filch__strand_set_current(&worker->native);
+    worker->signal_stack = filch__overflow_enter();
+    watch_thread(worker);
+    int status = filch__crew_reserve_strand(worker) ? 0 : -ENOMEM;
+    if (!status && pool->config.worker_init) {
+        status = pool->config.worker_init(pool->config.ctx, worker->id, &worker->local);
+        worker->initialised = status >= 0;
+    }
+    return status < 0 ? status : 0;
+}
+
+/* The last thing that a worker's thread does; `retired`: it is out of the table and uncounted. */
+static void leave(struct filch__worker *worker)
+{
+    struct filch_pool *pool = worker->pool;
+    if (worker->initialised && pool->config.worker_fini)
+        pool->config.worker_fini(pool->config.ctx, worker->id, worker->local);
+    worker->initialised = false;
+    worker->local = NULL;
+    while (worker->free)
+        filch__strands_put(&pool->strands, filch__crew_take_strand(worker));
+    watch_thread(NULL);
+    filch__overflow_leave(worker->signal_stack);
+    filch__strand_set_current(NULL);
+    filch__reclaim_unregister();
+    worker->reader = NULL;
+    filch__lock(&pool->lock);
+    /* Join those that ended before: they have nothing left to do but exit. The last ones are left to join_all. */
+    for (size_t i = 0; i < FILCH_WORKERS_MAX && pool->worker[i] && !pool->stopping; i++)
+        if (pool->worker[i]->thread_state == FILCH__THREAD_ENDED) {
+            pthread_join(pool->worker[i]->thread, NULL);
+            pool->worker[i]->thread_state = FILCH__THREAD_NONE;
+        }
+    worker->thread_state = FILCH__THREAD_ENDED;
+    filch__unlock(&pool->lock);
+}
+
+/* Uncount the worker and take it out of the table. */
+static void retire_locked(struct filch__worker *worker)
+{
+    struct filch_pool *pool = worker->pool;
+    filch__store_relaxed(&pool->threads, pool->threads - 1);
+    struct filch__table *table = table_alloc(pool, pool->table->count - 1);
+    if (!table)
+        return; /* no memory: it stays a victim, with an empty deque, until its number is used again */
+    table_fill_locked(pool, table, worker, NULL);
+    table_publish_locked(pool, table);
+    worker->in_table = false;
+}
+
+static int enter_table_locked(struct filch__worker *worker)
+{
+    struct filch_pool *pool = worker->pool;
+    if (worker->in_table)
+        return 0;
+    struct filch__table *table = table_alloc(pool, pool->table->count + 1);
+    if (!table)
+        return -ENOMEM;
+    table_fill_locked(pool, table, NULL, worker);
+    table_publish_locked(pool, table);
+    worker->in_table = true;
+    return 0;
+}
+
+static void retire(struct filch__worker *worker)
+{
+    filch__lock(&worker->pool->lock);
+    retire_locked(worker);
+    filch__unlock(&worker->pool->lock);
+}
+
+bool filch__crew_try_retire(struct filch__worker *worker)
+{
+    struct filch_pool *pool = worker->pool;
+    if (filch__deque_size(&worker->deque))
+        return false;
+    filch__lock(&pool->lock);
+    bool ends = pool->stopping || pool->threads > pool->min_workers;
+    if (ends)
+        retire_locked(worker);
+    filch__unlock(&pool->lock);
+    return ends;
+}
+
+/* No worker could be initialised: what is queued would wait for ever. */
+static void drop_queued(struct filch_pool *pool, int status)
+{
+    struct filch__link *link;
+    while (!filch__load_relaxed(&pool->threads) && filch__inject_take(&pool->entry, &link, 1)) {
+        if (pool->config.queue_limit) {
+            filch__sub_seq_cst(&pool->accepted, 1);
+            filch__eventcount_notify(&pool->room);
+        }
+        filch__task_drop(pool, filch__container_of(link, struct filch_future, priv.link), status);
+    }
+}
+
+static void *run_worker(void *arg)
+{
+    struct filch__worker *worker = arg;
+    struct filch_pool *pool = worker->pool;
+    int status = enter(worker);
+    if (status) {
+        if (!worker->reports)
+            filch__add_relaxed(&pool->failed_starts, 1);
+        retire(worker);
+        if (worker->permit)
+            filch__permit_pass(pool, filch__gate_leave_search(&pool->gate));
+        worker->permit = false;
+        drop_queued(pool, status);
+    }
+    report(worker, status);
+    if (!status) {
+        if (!worker->permit)
+            filch__worker_rest(worker);
+        filch__worker_native(worker);
+    }
+    leave(worker);
+    return NULL;
+}
+
+static void thread_ends(void *arg)
+{
+    struct filch__worker *worker = arg;
+    struct filch_pool *pool = worker->pool;
+    struct filch__strand *strand = filch__load_relaxed(&worker->running);
+    filch__strand_abandon(strand, &worker->native);
+    if (!strand->thread) {
+        filch__strand_reset(&pool->strands, strand);
+        filch__strands_put(&pool->strands, strand);
+    }
+    filch__worker_flush(worker);
+    retire(worker);
+    worker->permit = false;
+    filch__permit_leave(pool);
+    leave(worker);
+}
+
+/* A worker with a number that no thread uses: the lowest, so that numbers are dense. */
+static struct filch__worker *worker_get_locked(struct filch_pool *pool)
+{
+    unsigned id = 0;
+    while (id < FILCH_WORKERS_MAX && pool->worker[id] && pool->worker[id]->thread_state == FILCH__THREAD_LIVE)
+        id++;
+    if (id == FILCH_WORKERS_MAX)
+        return NULL;
+    struct filch__worker *worker = pool->worker[id];
+    if (worker) {
+        if (worker->thread_state == FILCH__THREAD_ENDED)
+            pthread_join(worker->thread, NULL);
+        worker->thread_state = FILCH__THREAD_NONE;
+        return worker;
+    }
+    worker = filch__alloc_aligned(&pool->allocator, sizeof *worker);
+    if (!worker)
+        return NULL;
+    *worker = (struct filch__worker){.pool = pool, .id = id, .random = (id + 1) * 0x9e3779b97f4a7c15u};
+    if (filch__deque_init(&worker->deque, DEQUE_CAPACITY, &pool->allocator)) {
+        filch__free_aligned(&pool->allocator, worker, sizeof *worker);
+        return NULL;
+    }
+    filch__strand_init_thread(&worker->native, pool);
+    worker->native.worker = worker;
+    filch__store_release(&pool->worker[id], worker);
+    return worker;
+}
+
+static int start_locked(struct filch_pool *pool, bool admitted, bool reports)
+{
+    if (pool->stopping)
+        return -ESHUTDOWN;
+    struct filch__worker *worker = worker_get_locked(pool);
+    if (!worker || enter_table_locked(worker)) /* before the thread runs: it may retire at once */
+        return -ENOMEM;
+    worker->permit = worker->searching = admitted;
+    worker->reports = reports;
+    worker->token = FILCH__TOKEN_NONE;
+    worker->thread_state = FILCH__THREAD_LIVE;
+    filch__store_relaxed(&pool->threads, pool->threads + 1);
+    int r = filch__os_thread_start(&worker->thread, run_worker, worker);
+    if (r) {
+        retire_locked(worker);
+        worker->thread_state = FILCH__THREAD_NONE;
+    }
+    return r;
+}
+
+int filch__crew_start(struct filch_pool *pool, bool admitted, bool reports)
+{
+    filch__lock(&pool->lock);
+    int r = start_locked(pool, admitted, reports);
+    if (r && r != -ESHUTDOWN)
+        filch__add_relaxed(&pool->failed_starts, 1);
+    filch__unlock(&pool->lock);
+    return r;
+}
+
+void filch__crew_join_all(struct filch_pool *pool)
+{
+    /* The pool is stopping: no thread starts any more, and none joins another. */
+    for (size_t i = 0; i < FILCH_WORKERS_MAX && pool->worker[i]; i++)
+        if (pool->worker[i]->thread_state != FILCH__THREAD_NONE) {
+            pthread_join(pool->worker[i]->thread, NULL);
+            pool->worker[i]->thread_state = FILCH__THREAD_NONE;
+        }
+}
+
+void filch__crew_destroy(struct filch_pool *pool)
+{
+    for (size_t i = 0; i < FILCH_WORKERS_MAX && pool->worker[i]; i++) {
+        filch__deque_destroy(&pool->worker[i]->deque, &pool->allocator);
+        filch__free_aligned(&pool->allocator, pool->worker[i], sizeof *pool->worker[i]);
+    }
+    while (pool->retired) {
+        struct filch__table *next = pool->retired->next_retired;
+        table_free(&pool->allocator, pool->retired);
+        pool->retired = next;
+    }
+    if (pool->table)
+        table_free(&pool->allocator, pool->table);
+}
+
+int filch__crew_init(struct filch_pool *pool)
+{
+    pool->table = table_alloc(pool, 0);
+    return pool->table ? 0 : -ENOMEM;
+}

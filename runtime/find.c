@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+#include "work.h"
+
+enum {
+    FAIR_EVERY = 61,     /* Go's scheduler chose it; a prime, so that it does not beat with the program's own rhythm */
+    SEARCH_ROUNDS = 400, /* some 20 us: about what a needless wake-up costs */
+};
+
+static struct filch_future *future_of(struct filch__link *link)
+{
+    return filch__container_of(link, struct filch_future, priv.link);
+}
+
+/* Work is visible that this worker does not do next: another one may. */
+static inline void share(struct filch_pool *pool)
+{
+    if (filch__gate_would_notify(filch__load_seq_cst(&pool->gate), filch__pool_may_start(pool))) /* G1 */
+        filch__pool_notify(pool);
+}
+
+static uintptr_t take_own(struct filch__worker *worker)
+{
+    bool more;
+    uintptr_t item = filch__deque_take(&worker->deque, &more);
+    if (more)
+        share(worker->pool);
+    return item;
+}
+
+static uintptr_t take_ready(struct filch__worker *worker)
+{
+    struct filch__link *link;
+    if (!filch__inject_has_items(&worker->pool->ready) || !filch__inject_take(&worker->pool->ready, &link, 1))
+        return 0;
+    if (filch__inject_has_items(&worker->pool->ready))
+        share(worker->pool);
+    return (uintptr_t)filch__container_of(link, struct filch__strand, link) | 1;
+}
+
+/* A handful from the entry queue: a fair share of what is there, so that the rest stays in order and in sight. The worker
+ * takes its deque from the newest end, so what came first is pushed last. */
+static uintptr_t take_entry(struct filch__worker *worker)
+{
+    struct filch_pool *pool = worker->pool;
+    struct filch__link *link[FILCH__HANDFUL];
+    uintptr_t item[FILCH__HANDFUL];
+    size_t share_of = filch__inject_size(&pool->entry);
+    if (!share_of)
+        return 0;
+    share_of = share_of / 2 / (filch__load_relaxed(&pool->threads) + 1) + 1;
+    size_t count = filch__inject_take(&pool->entry, link, share_of < FILCH__HANDFUL ? share_of : FILCH__HANDFUL);
+    if (!count)
+        return 0;
+    for (size_t i = 1; i < count; i++)
+        item[count - 1 - i] = (uintptr_t)future_of(link[i]);
+    if (count > 1 && filch__unlikely(filch__deque_push_all(&worker->deque, item, count - 1, &pool->allocator)))
+        for (size_t i = 1; i < count; i++)
+            filch__inject_push(&pool->entry, link[i]);
+    if (count > 1 || filch__inject_has_items(&pool->entry))
+        share(pool);
+    return (uintptr_t)future_of(link[0]);
+}
+
+static uintptr_t steal(struct filch__worker *worker)
+{
+    uintptr_t item = 0;
+    filch__reclaim_enter();
+    struct filch__table *table = filch__load_acquire(&worker->pool->table);
+    worker->random = worker->random * 6364136223846793005u + 1442695040888963407u;
+    size_t start = (size_t)(worker->random >> 33) % table->count;
+    for (size_t i = 0; i < table->count && !item; i++) {
+        struct filch__worker *victim = table->worker[(start + i) % table->count];
+        if (victim != worker && filch__deque_steal(&victim->deque, &item) != FILCH__STEAL_OK) {
+            item = 0;
+            filch__count(&worker->count.failed_steals);
+        }
+    }
+    filch__reclaim_leave();
+    if (item) {
+        filch__count(&worker->count.stolen);
+        share(worker->pool);
+    }
+    return item;
+}
+
+/* The other order: what a worker that feeds itself would never come to. */
+static uintptr_t take_fairly(struct filch__worker *worker)
+{
+    uintptr_t item = take_ready(worker);
+    if (!item)
+        item = take_entry(worker);
+    if (!item && filch__deque_steal(&worker->deque, &item) != FILCH__STEAL_OK)
+        item = 0;
+    return item;
+}
+
+static uintptr_t take_at_once(struct filch__worker *worker)
+{
+    uintptr_t item = 0;
+    if (filch__unlikely(++worker->tick % FAIR_EVERY == 0))
+        item = take_fairly(worker);
+    if (!item)
+        item = take_ready(worker);
+    if (!item)
+        item = take_own(worker);
+    if (!item)
+        item = take_entry(worker);
+    if (!item)
+        item = steal(worker);
+    return item;
+}
+
+/* A parked worker's last look, and every look that must not miss: sequentially consistent (G1). */
+static bool has_work(struct filch_pool *pool)
+{
+    if (filch__inject_has_items(&pool->ready) || filch__inject_has_items(&pool->entry))
+        return true;
+    bool found = false;
+    filch__reclaim_enter();
+    struct filch__table *table = filch__load_acquire(&pool->table);
+    for (size_t i = 0; i < table->count && !found; i++)
+        found = filch__deque_has_items(&table->worker[i]->deque);
+    filch__reclaim_leave();
+    return found;
+}
+
+static uintptr_t search(struct filch__worker *worker)
+{
+    uintptr_t item = 0;
+    for (int round = 0; round < SEARCH_ROUNDS && !item; round++) {
+        item = take_ready(worker);
+        if (!item)
+            item = take_own(worker);
+        if (!item)
+            item = take_entry(worker);
+        if (!item)
+            item = steal(worker);
+        if (!item)
+            filch__os_pause();
+    }
+    if (!item)
+        return 0;
+    worker->searching = false;
+    filch__gate_found(&worker->pool->gate);
+    if (has_work(worker->pool)) /* G1: who published it may have relied on this search */
+        filch__pool_notify(worker->pool);
+    return item;
+}
+
+/* ---- sleeping ---- */
+
+/* Parked, and counted so: look once more before sleeping. */
+static void last_look(struct filch_pool *pool)
+{
+    if (filch__unlikely(filch__load_seq_cst(&pool->phase) != FILCH__POOL_OPEN)) {
+        filch__add_seq_cst(&pool->quiet, 1);
+        filch__os_futex_wake(&pool->quiet, INT32_MAX);
+        if (filch__load_seq_cst(&pool->stopping))
+            filch__idle_tell_one(pool, FILCH__TOKEN_RETIRE);
+    }
+    if (has_work(pool))
+        filch__pool_notify(pool);
+}
+
+void filch__worker_rest(struct filch__worker *worker)
+{
+    filch__idle_push(worker);
+    filch__gate_rest(&worker->pool->gate);
+    last_look(worker->pool);
+}
+
+static void park(struct filch__worker *worker)
+{
+    struct filch_pool *pool = worker->pool;
+    bool searching = worker->searching;
+    worker->searching = worker->permit = false;
+    filch__count(&worker->count.parks);
+    if (filch__unlikely(filch__crew_has_retired(worker))) {
+        /* A grace period may take long: without the permit, so that nobody waits for it. */
+        filch__permit_pass(pool, searching ? filch__gate_leave_search(&pool->gate) : filch__gate_leave(&pool->gate));
+        filch__crew_reclaim(worker);
+        filch__worker_rest(worker);
+        return;
+    }
+    filch__idle_push(worker);
+    filch__permit_pass(pool, filch__gate_park(&pool->gate, searching));
+    last_look(pool);
+}
+
+/* Sleep until told to run: then the worker holds a permit and searches. False: it is to end. */
+static bool sleep_until_told(struct filch__worker *worker)
+{
+    struct filch_pool *pool = worker->pool;
+    for (;;) {
+        switch (filch__load_acquire(&worker->token)) {
+        case FILCH__TOKEN_RUN:
+            filch__store_relaxed(&worker->token, FILCH__TOKEN_NONE);
+            worker->searching = worker->permit = true;
+            return true;
+        case FILCH__TOKEN_RETIRE:
+            filch__store_relaxed(&worker->token, FILCH__TOKEN_NONE);
+            if (filch__crew_try_retire(worker))
+                return false;
+            filch__worker_rest(worker);
+            break;
+        case FILCH__TOKEN_LOOK:
+            filch__store_relaxed(&worker->token, FILCH__TOKEN_NONE);
+            filch__worker_rest(worker);
+            break;
+        default: {
+            bool surplus = filch__load_relaxed(&pool->threads) > filch__load_relaxed(&pool->min_workers);
+            uint64_t until = surplus ? filch_in_ns(pool->config.idle_timeout_ns) : FILCH_NO_DEADLINE;
+            if (filch__os_futex_wait(&worker->token, FILCH__TOKEN_NONE, until))
+                filch__idle_tell_one(pool, FILCH__TOKEN_RETIRE); /* perhaps this one: who sleeps is all alike */
+        }
+        }
+    }
+}
+
+/* Surplus, or somebody is in line: lay the permit down and rest, the deque in sight of others. */
+static filch__cold bool yield_permit(struct filch__worker *worker)
+{
+    struct filch_pool *pool = worker->pool;
+    enum filch__gate_park how = filch__gate_yield(&pool->gate);
+    if (how == FILCH__PARK_NO)
+        return false;
+    worker->permit = false;
+    filch__count(&worker->count.gate_waits);
+    filch__permit_pass(pool, how);
+    filch__worker_rest(worker);
+    return true;
+}
+
+static void put_back(struct filch__worker *worker, uintptr_t item)
+{
+    struct filch_pool *pool = worker->pool;
+    if (!filch__deque_push(&worker->deque, item, &pool->allocator))
+        return;
+    if (item & 1)
+        filch__inject_push(&pool->ready, &((struct filch__strand *)(item - 1))->link);
+    else
+        filch__inject_push(&pool->entry, (struct filch__link *)&((struct filch_future *)item)->priv.link);
+}
+
+uintptr_t filch__worker_next(struct filch__worker *worker)
+{
+    struct filch_pool *pool = worker->pool;
+    for (;;) {
+        if (!worker->permit && !sleep_until_told(worker))
+            return 0;
+        uintptr_t item;
+        if (worker->searching) {
+            item = search(worker);
+            if (item && filch__gate_must_yield(filch__load_relaxed(&pool->gate))) {
+                put_back(worker, item); /* the limit fell during the search */
+                continue;
+            }
+        } else {
+            if (filch__gate_must_yield(filch__load_relaxed(&pool->gate)) && yield_permit(worker))
+                continue;
+            item = take_at_once(worker);
+            if (!item && filch__gate_search(&pool->gate)) {
+                worker->searching = true;
+                continue;
+            }
+        }
+        if (item)
+            return item;
+        park(worker);
+    }
+}
+
+void filch__worker_flush(struct filch__worker *worker)
+{
+    struct filch_pool *pool = worker->pool;
+    bool more;
+    for (uintptr_t item; (item = filch__deque_take(&worker->deque, &more));)
+        if (item & 1)
+            filch__inject_push(&pool->ready, &((struct filch__strand *)(item - 1))->link);
+        else
+            filch__inject_push(&pool->entry, (struct filch__link *)&((struct filch_future *)item)->priv.link);
+    filch__pool_notify(pool);
+}

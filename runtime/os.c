@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+#include "os.h"
+
+#include <filch/detail/atomic.h>
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102 /* Linux 6.13 */
+#endif
+
+/* glibc's default stack follows RLIMIT_STACK, which may be unlimited; bodies of FILCH_TASK_OWN_THREAD get this much. */
+enum { THREAD_STACK_SIZE = 8 << 20 };
+
+uint32_t filch__generation;
+
+uint64_t filch__os_now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+int filch__os_futex_wait(uint32_t *word, uint32_t expected, uint64_t deadline_ns)
+{
+    struct timespec deadline = {.tv_sec = (time_t)(deadline_ns / 1000000000u), .tv_nsec = (long)(deadline_ns % 1000000000u)};
+    long r = syscall(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected,
+                     deadline_ns == UINT64_MAX ? NULL : &deadline, NULL, FUTEX_BITSET_MATCH_ANY);
+    return r < 0 && errno == ETIMEDOUT ? -ETIMEDOUT : 0;
+}
+
+void filch__os_futex_wake(uint32_t *word, int count)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, NULL, NULL, 0);
+}
+
+void filch__os_yield(void)
+{
+    sched_yield();
+}
+
+void filch__lock_init(struct filch__lock *lock)
+{
+    pthread_mutex_init(&lock->mutex, NULL);
+}
+
+void filch__lock_destroy(struct filch__lock *lock)
+{
+    pthread_mutex_destroy(&lock->mutex);
+}
+
+void filch__lock(struct filch__lock *lock)
+{
+    if (pthread_mutex_lock(&lock->mutex))
+        filch__os_die("a lock is broken");
+}
+
+void filch__unlock(struct filch__lock *lock)
+{
+    if (pthread_mutex_unlock(&lock->mutex))
+        filch__os_die("a lock is broken");
+}
+
+int filch__os_thread_start(pthread_t *ret_thread, void *(*run)(void *arg), void *arg)
+{
+    pthread_attr_t attributes;
+    sigset_t block, before;
+    int r = pthread_attr_init(&attributes);
+    if (r)
+        return -r;
+    pthread_attr_setstacksize(&attributes, THREAD_STACK_SIZE);
+    sigfillset(&block);
+    static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF};
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        sigdelset(&block, own[i]);
+    pthread_sigmask(SIG_SETMASK, &block, &before);
+    r = pthread_create(ret_thread, &attributes, run, arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    return -r;
+}
+
+void filch__os_thread_name(const char *name)
+{
+    char cut[16];
+    snprintf(cut, sizeof cut, "%s", name);
+    pthread_setname_np(pthread_self(), cut);
+}
+
+void *filch__os_map_stacks(size_t size)
+{
+    void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (base == MAP_FAILED)
+        return NULL;
+    madvise(base, size, MADV_NOHUGEPAGE); /* a stack's first page must not cost 2 MiB */
+    return base;
+}
+
+void filch__os_unmap_stacks(void *base, size_t size)
+{
+    munmap(base, size);
+}
+
+size_t filch__os_page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* mprotect splits a mapping in three; a quarter of what the kernel allows leaves the rest to the program. */
+static bool guard_by_mprotect(void *page)
+{
+    static long budget = -1;
+    long left = filch__load_relaxed(&budget);
+    if (left < 0) {
+        long maps = 65530;
+        FILE *f = fopen("/proc/sys/vm/max_map_count", "re");
+        if (f) {
+            if (fscanf(f, "%ld", &maps) != 1)
+                maps = 65530;
+            fclose(f);
+        }
+        filch__store_relaxed(&budget, maps / 8); /* two mappings a guard */
+    }
+    if (filch__sub_relaxed(&budget, 1) > 0 && !mprotect(page, filch__os_page_size(), PROT_NONE))
+        return true;
+    filch__add_relaxed(&budget, 1);
+    return false;
+}
+
+bool filch__os_guard_page(void *page)
+{
+    return !madvise(page, filch__os_page_size(), MADV_GUARD_INSTALL) || guard_by_mprotect(page);
+}
+
+int filch__os_event_open(void)
+{
+    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+void filch__os_event_signal(int fd)
+{
+    uint64_t one = 1;
+    while (write(fd, &one, sizeof one) < 0 && errno == EINTR)
+        ;
+}
+
+void filch__os_event_clear(int fd)
+{
+    uint64_t count;
+    while (read(fd, &count, sizeof count) < 0 && errno == EINTR)
+        ;
+}
+
+void filch__os_event_close(int fd)
+{
+    close(fd);
+}
+
+void filch__os_thread_end(void)
+{
+    for (;;)
+        syscall(SYS_exit, 0);
+}
+
+void filch__os_die(const char *message)
+{
+    fprintf(stderr, "filch: %s\n", message);
+    abort();
+}

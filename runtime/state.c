@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+#include "state.h"
+
+#include "os.h"
+
+#include <filch/detail/atomic.h>
+
+#include <errno.h>
+
+#define PHASE ((uint64_t)7)
+#define DIRECT ((uint64_t)1 << 48)
+#define LOCK ((uint64_t)1 << 49)
+#define CANCEL ((uint64_t)1 << 50)
+#define TIMED_OUT ((uint64_t)1 << 51)
+#define POINTER (((uint64_t)1 << 48) - 8)
+
+_Static_assert(sizeof(struct filch_future) == 64, "a future is 64 bytes");
+_Static_assert(_Alignof(struct filch_future) == 8, "a future lies in callers' malloc'ed structures");
+_Static_assert(sizeof(void *) == 8, "words are 64 bits");
+_Static_assert((POINTER & (PHASE | DIRECT | LOCK | CANCEL | TIMED_OUT)) == 0, "the word's parts do not overlap");
+
+static enum filch__phase phase_of(uint64_t word)
+{
+    return (enum filch__phase)(word & PHASE);
+}
+
+static uint64_t done_word(int status)
+{
+    return (uint64_t)(uint32_t)status << 32 | FILCH__DONE;
+}
+
+static uint64_t pointer_word(const void *pointer)
+{
+    uint64_t word = (uint64_t)(uintptr_t)pointer;
+    if (filch__unlikely(word & ~POINTER))
+        filch__os_die("an address does not fit a future's word: more than 48 bits, or tagged");
+    return word;
+}
+
+enum filch__phase filch__future_phase(const struct filch_future *future)
+{
+    return phase_of(filch__load_acquire(&future->priv.state)); /* F1 */
+}
+
+bool filch__future_in_flight(const struct filch_future *future)
+{
+    enum filch__phase phase = filch__future_phase(future);
+    return phase != FILCH__IDLE && phase != FILCH__DONE;
+}
+
+int filch__future_status(const struct filch_future *future)
+{
+    return (int)(uint32_t)(filch__load_acquire(&future->priv.state) >> 32); /* F1 */
+}
+
+void filch__future_begin(struct filch_future *future, enum filch__phase phase, struct filch__waiter *sink)
+{
+    filch__store_relaxed(&future->priv.state, phase | (sink ? pointer_word(sink) | DIRECT : 0));
+}
+
+void filch__future_fail(struct filch_future *future, int status)
+{
+    filch__store_release(&future->priv.state, done_word(status)); /* F1 */
+}
+
+bool filch__future_start(struct filch_future *future)
+{
+    uint64_t word = filch__load_relaxed(&future->priv.state);
+    do {
+        if (phase_of(word) != FILCH__QUEUED)
+            return false;
+    } while (!filch__cas_acq_rel(&future->priv.state, &word, (word & ~PHASE) | FILCH__RUNNING)); /* F4 */
+    return true;
+}
+
+/* The first entry of a word's list (see struct filch__waiter_node), and the word's part that stands for an entry. */
+static uintptr_t entry_of(uint64_t word)
+{
+    return (uintptr_t)(word & POINTER) | (word & DIRECT ? 1 : 0);
+}
+
+static uint64_t entry_word(uintptr_t entry)
+{
+    return pointer_word((void *)(entry & ~(uintptr_t)1)) | (entry & 1 ? DIRECT : 0);
+}
+
+static void complete_entries(uintptr_t entry, struct filch_future *future)
+{
+    while (entry) {
+        struct filch__waiter_node *node = (struct filch__waiter_node *)entry;
+        uintptr_t next = entry & 1 ? 0 : node->next; /* before: the node is its waiter's again afterwards */
+        filch__waiter_complete(entry & 1 ? (struct filch__waiter *)(entry - 1) : node->waiter, future);
+        entry = next;
+    }
+}
+
+/* Complete who waits in a word that was replaced; to waiters the future is an address from here on. */
+static void complete_all(uint64_t word, struct filch_future *future)
+{
+    if (filch__unlikely(word & POINTER) && !(word & LOCK))
+        complete_entries(entry_of(word), future);
+}
+
+void filch__future_finish(struct filch_future *future, int status)
+{
+    complete_all(filch__exchange_acq_rel(&future->priv.state, done_word(status)), future); /* F1, F2 */
+}
+
+int filch__future_complete(struct filch_future *future, int status)
+{
+    uint64_t word = filch__load_acquire(&future->priv.state);
+    do {
+        if (phase_of(word) == FILCH__DONE)
+            return -EALREADY;
+        if (phase_of(word) != FILCH__PROMISE)
+            return -EINVAL;
+    } while (!filch__cas_acq_rel(&future->priv.state, &word, done_word(status))); /* F1, F2 */
+    complete_all(word, future);
+    return 0;
+}
+
+int filch__future_ask_stop(struct filch_future *future, bool timed_out, bool *ret_first)
+{
+    uint64_t word = filch__load_acquire(&future->priv.state);
+    for (;;) {
+        uint64_t next;
+        switch (phase_of(word)) {
+        case FILCH__QUEUED:
+            next = (word & ~PHASE) | FILCH__DROPPED;
+            break;
+        case FILCH__RUNNING:
+            next = word | CANCEL | (timed_out ? TIMED_OUT : 0);
+            *ret_first = !(word & CANCEL);
+            if (next == word)
+                return -EINPROGRESS;
+            break;
+        case FILCH__DROPPED:
+            return 0;
+        case FILCH__DONE:
+            return -EALREADY;
+        case FILCH__PROMISE:
+            return -ENOENT;
+        default:
+            return -EINVAL;
+        }
+        if (filch__cas_acq_rel(&future->priv.state, &word, next)) /* F4 */
+            return phase_of(next) == FILCH__DROPPED ? 0 : -EINPROGRESS;
+    }
+}
+
+bool filch__future_asked_stop(const struct filch_future *future)
+{
+    return filch__load_acquire(&future->priv.state) & CANCEL;
+}
+
+bool filch__future_timed_out(const struct filch_future *future)
+{
+    return filch__load_relaxed(&future->priv.state) & TIMED_OUT;
+}
+
+enum filch__register filch__future_register(struct filch_future *future, struct filch__waiter *waiter,
+                                            struct filch__waiter_node *node)
+{
+    uint64_t word = filch__load_acquire(&future->priv.state), next;
+    for (;;) {
+        if (phase_of(word) == FILCH__DONE)
+            return FILCH__REGISTER_DONE;
+        if (word & LOCK) {
+            filch__os_yield();
+            word = filch__load_acquire(&future->priv.state);
+            continue;
+        }
+        if (!(word & POINTER)) {
+            next = word | DIRECT | pointer_word(waiter);
+        } else if (!node) {
+            return FILCH__REGISTER_NEEDS_NODE;
+        } else {
+            *node = (struct filch__waiter_node){.next = entry_of(word), .waiter = waiter};
+            next = (word & ~(POINTER | DIRECT)) | pointer_word(node);
+        }
+        if (filch__cas_acq_rel(&future->priv.state, &word, next)) /* F2 */
+            return FILCH__REGISTERED;
+    }
+}
+
+/* Unlink one entry of the waiter from a list that only the caller can reach; false when there is none. */
+static bool unlink_entry(uintptr_t *first, struct filch__waiter *waiter)
+{
+    for (uintptr_t *at = first; *at;) {
+        struct filch__waiter_node *node = (struct filch__waiter_node *)*at;
+        if (*at & 1) {
+            if (*at - 1 != (uintptr_t)waiter)
+                return false;
+            *at = 0;
+            return true;
+        }
+        if (node->waiter == waiter) {
+            *at = node->next;
+            return true;
+        }
+        at = &node->next;
+    }
+    return false;
+}
+
+bool filch__future_unregister(struct filch_future *future, struct filch__waiter *waiter)
+{
+    uint64_t word = filch__load_acquire(&future->priv.state);
+    for (;;) {
+        if (phase_of(word) == FILCH__DONE)
+            return false;
+        if (word & LOCK) {
+            filch__os_yield();
+            word = filch__load_acquire(&future->priv.state);
+        } else if (filch__cas_acq_rel(&future->priv.state, &word, word | LOCK)) { /* F2, F3 */
+            break;
+        }
+    }
+    uintptr_t first = entry_of(word);
+    bool undone = unlink_entry(&first, waiter);
+    word |= LOCK;
+    do {
+        if (phase_of(word) == FILCH__DONE) { /* finish left the list to the holder of LOCK */
+            complete_entries(first, future);
+            break;
+        }
+    } while (!filch__cas_acq_rel(&future->priv.state, &word, (word & ~(POINTER | DIRECT | LOCK)) | entry_word(first))); /* F3 */
+    return undone;
+}

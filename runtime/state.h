@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* state.h - a future's word: from queued to done, with the list of who waits.
+ *
+ *   word, not done   51..50 TIMED_OUT, CANCEL   asked to stop, and why
+ *                        49 LOCK     a waiter is unlinking itself
+ *                        48 DIRECT   the pointer is the one waiter itself; else the first node of a list
+ *                     47..3 pointer  0: nobody waits
+ *                      2..0 phase    IDLE (all zero), QUEUED, RUNNING, DROPPED, PROMISE
+ *   word, done       63..32 status,  2..0 DONE, everything else 0
+ * (User addresses have 48 bits on both processors unless a program asks for more.)
+ *
+ *   step                         by                       how
+ *   IDLE, DONE -> QUEUED         submit                   store (the caller owns the future)
+ *   IDLE, DONE -> PROMISE        promise_init             store
+ *   QUEUED -> RUNNING            the worker that took it  CAS
+ *   QUEUED -> DROPPED            cancel                   CAS: decides that fn never runs
+ *   RUNNING, DROPPED -> DONE     the worker               exchange: its last access to the future
+ *   PROMISE -> DONE              complete, cancel         CAS: one of them; its last access
+ *   pointer                      register                 CAS, while LOCK is clear
+ *   LOCK, unlock                 unregister               CAS, CAS
+ *
+ * May run together?  all of them. The caller keeps the future in place: for the worker until DONE; for register, unregister
+ * and cancel because who calls them owns or waits for it.
+ * Orderings
+ *   F1 finish: exchange (release) -> done, register, unregister: load (acquire). What the task wrote is seen.
+ *   F2 register: CAS (release) -> finish: exchange (acquire). The node is seen.
+ *   F3 unlock: CAS (release) -> finish, lock (acquire). The list as it was left is seen.
+ *   F4 start: CAS (release) -> cancel: CAS (acquire). The runner is seen.
+ * The list belongs to whoever made it unreachable: finish, when LOCK was clear in the value that it replaced; else the holder
+ * of LOCK, which finds DONE when it wants to unlock, and then completes the waiters that are left.
+ * Progress: finish and cancel are wait-free but for retries against one another; register and unregister wait (yielding) for
+ * a holder of LOCK, who does a few instructions.
+ */
+#ifndef FILCH_STATE_H
+#define FILCH_STATE_H
+
+#include "waiter.h"
+
+#include <filch/future.h>
+
+enum filch__phase {
+    FILCH__IDLE = 0,
+    FILCH__QUEUED = 1,
+    FILCH__RUNNING = 2,
+    FILCH__DROPPED = 3,
+    FILCH__DONE = 4,
+    FILCH__PROMISE = 5,
+};
+
+enum filch__phase filch__future_phase(const struct filch_future *future);
+bool filch__future_in_flight(const struct filch_future *future);
+int filch__future_status(const struct filch_future *future); /* once done */
+
+/* Owner: put a future that is not in flight into QUEUED or PROMISE; `sink` (or NULL) is told when it ends. */
+void filch__future_begin(struct filch_future *future, enum filch__phase phase, struct filch__waiter *sink);
+/* Owner: a future that is not in flight is done with `status`. */
+void filch__future_fail(struct filch_future *future, int status);
+
+/* Worker: QUEUED -> RUNNING; false: DROPPED. */
+bool filch__future_start(struct filch_future *future);
+/* Worker: done; completes who waits. The future is not touched afterwards. */
+void filch__future_finish(struct filch_future *future, int status);
+/* A promise: 0, or -EALREADY, or -EINVAL when it is none. */
+int filch__future_complete(struct filch_future *future, int status);
+
+/* Mark for stopping. 0: DROPPED; -EINPROGRESS: RUNNING, *ret_first when this call was the first to ask; -EALREADY; -EINVAL:
+ * idle; -ENOENT: a promise (the caller completes it). */
+int filch__future_ask_stop(struct filch_future *future, bool timed_out, bool *ret_first);
+bool filch__future_asked_stop(const struct filch_future *future);
+bool filch__future_timed_out(const struct filch_future *future);
+
+enum filch__register { FILCH__REGISTERED, FILCH__REGISTER_DONE, FILCH__REGISTER_NEEDS_NODE };
+/* `node` may be NULL: it is needed when somebody waits already. */
+enum filch__register filch__future_register(struct filch_future *future, struct filch__waiter *waiter,
+                                            struct filch__waiter_node *node);
+/* True: one registration of the waiter is undone. False: there is none, or the future's end has it and completes the waiter. */
+bool filch__future_unregister(struct filch_future *future, struct filch__waiter *waiter);
+
+#endif

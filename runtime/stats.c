@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#include "pool.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void add_worker(struct filch_pool_stats *stats, const struct filch__worker *worker)
+{
+    const struct filch__counters *count = &worker->count;
+    stats->submitted += filch__load_relaxed(&count->submitted);
+    stats->run += filch__load_relaxed(&count->run);
+    stats->dropped += filch__load_relaxed(&count->dropped);
+    stats->stolen += filch__load_relaxed(&count->stolen);
+    stats->failed_steals += filch__load_relaxed(&count->failed_steals);
+    stats->parks += filch__load_relaxed(&count->parks);
+    stats->suspensions += filch__load_relaxed(&count->suspensions);
+    stats->blocked_waits += filch__load_relaxed(&count->blocked_waits);
+    stats->gate_waits += filch__load_relaxed(&count->gate_waits);
+    stats->queue_depth += filch__deque_size(&worker->deque);
+}
+
+static void collect(struct filch_pool *pool, struct filch_pool_stats *stats)
+{
+    memset(stats, 0, sizeof *stats);
+    for (size_t i = 0; i < FILCH_WORKERS_MAX; i++) {
+        const struct filch__worker *worker = filch__load_acquire(&pool->worker[i]);
+        if (!worker)
+            break;
+        add_worker(stats, worker);
+    }
+    uint64_t gate = filch__load_relaxed(&pool->gate);
+    stats->submitted += filch__inject_pushed(&pool->entry);
+    stats->run += filch__load_relaxed(&pool->outside_run);
+    stats->dropped += filch__load_relaxed(&pool->outside_dropped);
+    stats->blocked_waits += filch__load_relaxed(&pool->outside_waits);
+    stats->wakes = filch__load_relaxed(&pool->wakes);
+    stats->failed_starts = filch__load_relaxed(&pool->failed_starts);
+    stats->queue_depth += filch__inject_size(&pool->entry) + filch__inject_size(&pool->ready);
+    stats->suspended = (uint32_t)filch__load_relaxed(&pool->waits);
+    stats->workers = filch__load_relaxed(&pool->threads);
+    stats->running = filch__gate_running(gate);
+    stats->max_concurrency = filch__gate_limit(gate);
+    stats->min_workers = filch__load_relaxed(&pool->min_workers);
+    stats->strands = filch__load_relaxed(&pool->strands.count);
+    stats->unguarded_stacks = filch__load_relaxed(&pool->strands.unguarded);
+}
+
+int filch_pool_get_stats(const struct filch_pool *pool, struct filch_pool_stats *ret_stats, size_t size)
+{
+    pool = filch__pool_resolve(pool);
+    if (!pool || !ret_stats || !size)
+        return -EINVAL;
+    if (filch__pool_stale(pool))
+        return -ESTALE;
+    struct filch_pool_stats stats;
+    collect((struct filch_pool *)pool, &stats);
+    memset(ret_stats, 0, size);
+    memcpy(ret_stats, &stats, size < sizeof stats ? size : sizeof stats);
+    return 0;
+}
+
+/* ---- dump ---- */
+
+static void print_task(FILE *out, const struct filch__strand *strand)
+{
+    const char *label = filch__load_relaxed(&strand->label);
+    filch_fn *fn = filch__load_relaxed(&strand->fn);
+    void *address;
+    memcpy(&address, &fn, sizeof address);
+    if (!filch__load_relaxed(&strand->task))
+        fprintf(out, "no task\n");
+    else if (label)
+        fprintf(out, "task \"%s\" (function %p)\n", label, address);
+    else
+        fprintf(out, "task with function %p\n", address);
+}
+
+static void print_waiting(struct filch__strand *strand, void *ctx)
+{
+    FILE *out = ctx;
+    filch__strand_lock(strand);
+    bool waits = strand->waiting;
+    filch__strand_unlock(strand);
+    if (!waits)
+        return;
+    fprintf(out, "  waiting on strand %u: ", strand->id);
+    print_task(out, strand);
+}
+
+int filch_pool_dump(const struct filch_pool *pool, FILE *out)
+{
+    static const char *const phase[] = {"open", "draining", "cancelling", "closed"};
+    struct filch_pool *it = filch__pool_resolve(pool);
+    if (!it || !out)
+        return -EINVAL;
+    if (filch__pool_stale(it))
+        return -ESTALE;
+    struct filch_pool_stats stats;
+    collect(it, &stats);
+    fprintf(out, "pool \"%s\" (%s): %u running of at most %u, %u workers (at least %u kept)\n", it->name,
+            phase[filch__load_relaxed(&it->phase)], stats.running, stats.max_concurrency, stats.workers, stats.min_workers);
+    fprintf(out, "  %llu submitted, %llu run, %llu dropped, %llu queued, %llu waiting on %llu stacks\n",
+            (unsigned long long)stats.submitted, (unsigned long long)stats.run, (unsigned long long)stats.dropped,
+            (unsigned long long)stats.queue_depth, (unsigned long long)stats.suspended, (unsigned long long)stats.strands);
+    fprintf(out, "  %llu stolen, %llu failed steals, %llu parks, %llu wakes, %llu suspensions, %llu blocked waits\n",
+            (unsigned long long)stats.stolen, (unsigned long long)stats.failed_steals, (unsigned long long)stats.parks,
+            (unsigned long long)stats.wakes, (unsigned long long)stats.suspensions, (unsigned long long)stats.blocked_waits);
+    for (size_t i = 0; i < FILCH_WORKERS_MAX; i++) {
+        struct filch__worker *worker = filch__load_acquire(&it->worker[i]);
+        if (!worker)
+            break;
+        const struct filch__strand *strand = filch__load_relaxed(&worker->running);
+        if (!strand)
+            continue;
+        fprintf(out, "  worker %u, %zu queued: ", worker->id, filch__deque_size(&worker->deque));
+        print_task(out, strand);
+    }
+    filch__strands_visit(&it->strands, print_waiting, out);
+    return ferror(out) ? -EIO : 0;
+}

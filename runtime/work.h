@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/* work.h - what the workers of a pool share, and what each keeps for itself.
+ *
+ * Where a task can be, from submit to end:
+ *   entry queue (outside threads), or the deque of the submitting worker
+ *   -> a worker's deque, by the handful -> running on that worker's strand, or on a thief's
+ *   -> suspended, if it waits -> ready: the deque of the worker that completed what it waited for, or the ready queue
+ *   -> running again, anywhere -> done.
+ * A word in a deque is a future, or a strand with bit 0 set.
+ *
+ * Order of search: (ready queue), own deque, entry queue, other deques; every 61st time the queues and the far end of the own
+ * deque come first, so that nothing starves behind a worker that feeds itself.
+ *
+ * Locks, none held while task code runs or anything waits: pool->lock (threads coming and going) is taken before
+ * strands.lock; keeper.lock before a strand's lock; claim_lock and eventcounts innermost.
+ */
+#ifndef FILCH_WORK_H
+#define FILCH_WORK_H
+
+#include "deque.h"
+#include "eventcount.h"
+#include "gate.h"
+#include "inject.h"
+#include "reclaim.h"
+#include "state.h"
+#include "strand.h"
+#include "timer.h"
+
+#include <filch/pool.h>
+
+/* ---- one task ---- */
+
+/* What a task's options name beyond what its future can hold. With a future of the pool's own, both are one block. */
+struct filch__record {
+    const char *name;
+    uint64_t timeout_ns;
+    void (*dropped)(void *data, int status);
+    struct filch__timer timer;
+    struct filch_future *future;
+    struct filch_allocator allocator; /* a copy: the record may outlive the pool */
+    size_t size;                      /* of the block */
+    uint32_t refs;                    /* the pool's, and with submit_copy the user's */
+};
+
+/* priv.flags of a future */
+enum {
+    FILCH__FUTURE_OWN_THREAD = 1,
+    FILCH__FUTURE_COPY = 2, /* made by submit_copy: data follows it */
+};
+
+/* ---- one wait ---- */
+
+struct filch__wait {
+    struct filch__waiter waiter;
+    struct filch__timer timer;
+    struct filch__strand *strand; /* NULL: an outside thread */
+    struct filch_future *task;    /* the waiting task */
+    struct filch_future *target;  /* a cancel of the task is passed on to it; NULL: it interrupts the wait */
+    uint64_t deadline_ns;
+    bool timed; /* the timer was added */
+};
+
+/* ---- one worker ---- */
+
+enum filch__after { FILCH__AFTER_NOTHING, FILCH__AFTER_CACHE, FILCH__AFTER_COMMIT };
+enum filch__token { FILCH__TOKEN_NONE, FILCH__TOKEN_RUN, FILCH__TOKEN_LOOK, FILCH__TOKEN_RETIRE };
+enum filch__thread_state { FILCH__THREAD_NONE, FILCH__THREAD_LIVE, FILCH__THREAD_ENDED };
+enum { FILCH__CACHE_STRANDS = 32, FILCH__HANDFUL = 64 };
+
+struct filch__counters {
+    uint64_t run, dropped, submitted, stolen, failed_steals, parks, suspensions, blocked_waits, gate_waits;
+};
+
+struct filch__worker {
+    /* owner only */
+    struct filch_pool *pool;
+    unsigned id;
+    uint32_t tick;
+    uint64_t random;
+    void *local;
+    bool in_table;    /* written under pool->lock */
+    bool initialised; /* worker_init returned >= 0 */
+    bool permit;
+    bool searching;
+    bool ending;                   /* completing a task: what becomes ready is looked at right after */
+    struct filch__strand *free;    /* resting strands */
+    unsigned free_count;
+    enum filch__after after;       /* what the strand switched to does for the one before */
+    struct filch__waiter *commit;
+    struct filch_future *own_task; /* to be run on the native stack */
+    struct filch__strand native;
+    void *signal_stack;
+    unsigned long *reader;
+    pthread_t thread;
+    enum filch__thread_state thread_state; /* written under pool->lock */
+    bool reports;                          /* open waits for its worker_init */
+    /* owner writes, others read */
+    _Alignas(FILCH_CACHELINE) struct filch__counters count;
+    struct filch__strand *running;
+    /* others write */
+    _Alignas(FILCH_CACHELINE) uint32_t token; /* futex */
+    uint32_t idle_next;
+    struct filch__deque deque;
+};
+
+/* ---- one pool ---- */
+
+struct filch__table { /* of victims; replaced whole, freed after a grace period */
+    struct filch__table *next_retired;
+    size_t count;
+    struct filch__worker *worker[];
+};
+
+enum filch__pool_phase {
+    FILCH__POOL_OPEN,
+    FILCH__POOL_DRAINING,
+    FILCH__POOL_CANCELLING,
+    FILCH__POOL_CLOSED, /* the workers are gone */
+};
+
+#define FILCH__WAITS_ONE (((uint64_t)1 << 32) + 1) /* a wait begins: + this; it ends: - 1 */
+
+struct filch__claimant { /* a thread in line for a permit */
+    struct filch__claimant *next;
+    uint32_t granted; /* futex */
+};
+
+struct filch__caller { /* a thread outside the pool that runs one of its tasks */
+    struct filch__caller *next;
+    bool busy;
+    struct filch__strand strand;
+};
+
+struct filch_pool {
+    /* immutable after open */
+    struct filch_allocator allocator;
+    struct filch_pool_config config;
+    char name[16];
+    uint32_t generation; /* of the process: counts forks */
+    struct filch__strands strands;
+
+    /* read by everybody, written seldom */
+    _Alignas(FILCH_CACHELINE) uint32_t phase;
+    uint32_t threads;     /* written under lock */
+    uint32_t blocked;     /* bodies that block their thread without a permit */
+    uint32_t min_workers; /* written under lock */
+    uint32_t stopping;    /* nobody starts or stays parked */
+    struct filch__table *table;
+
+    _Alignas(FILCH_CACHELINE) uint64_t gate;
+    _Alignas(FILCH_CACHELINE) uint64_t idle; /* stack of parked workers: version 32, id + 1 below */
+    uint64_t wakes;
+    struct filch__inject entry; /* tasks of outside threads */
+    struct filch__inject ready; /* strands made ready by outside threads */
+
+    /* seldom */
+    _Alignas(FILCH_CACHELINE) uint64_t waits; /* waits of tasks: below bit 32 those in progress, above all there were */
+    uint64_t accepted; /* with queue_limit: tasks accepted and not started */
+    struct filch__eventcount room;
+    uint32_t quiet; /* futex: counts parks while closing */
+    uint64_t failed_starts;
+    uint64_t outside_dropped, outside_run, outside_waits; /* added to by threads that are no workers */
+    struct filch__timekeeper keeper;
+    struct filch__lock claim_lock;
+    struct filch__claimant *claim_first, *claim_last;
+
+    struct filch__lock lock; /* guards what follows */
+    struct filch__worker **worker; /* by id; a worker stays when its thread is gone */
+    struct filch__table *retired;
+    struct filch__caller *callers; /* kept while the pool lives: a canceller may look at them */
+    uint32_t init_pending;         /* futex: workers of open that have not reported */
+    int init_status;
+    bool closer;                   /* a close call is at work */
+    struct filch_pool *next_open, *previous_open; /* process.c's list */
+};
+
+/* worker.c: running tasks */
+struct filch__worker *filch__worker_current(void); /* NULL outside workers; never remembered across a wait */
+void filch__worker_main(struct filch__strand *strand, struct filch__strand *from);
+void filch__worker_native(struct filch__worker *worker); /* the native stack's part: returns when the worker ends */
+void filch__worker_switch(struct filch__strand *from, struct filch__strand *to, enum filch__after after);
+void filch__task_run(struct filch__strand *strand, struct filch_future *future);
+void filch__task_drop(struct filch_pool *pool, struct filch_future *future, int status);
+void filch__record_release(struct filch__record *record);
+
+/* find.c: where the next task comes from, and when to sleep. A word as in a deque; 0: the worker is to end. */
+uintptr_t filch__worker_next(struct filch__worker *worker);
+void filch__worker_rest(struct filch__worker *worker); /* park, without a permit */
+void filch__worker_flush(struct filch__worker *worker); /* a worker that ends gives its deque away */
+
+/* wake.c: who wakes whom */
+void filch__pool_notify(struct filch_pool *pool); /* after work was made visible */
+void filch__idle_push(struct filch__worker *worker);
+bool filch__idle_tell_one(struct filch_pool *pool, enum filch__token token); /* false: nobody is parked */
+void filch__idle_tell_all(struct filch_pool *pool, enum filch__token token); /* who is parked now */
+void filch__strand_ready(void *strand);                                      /* a waiter's wake */
+void filch__ready_here(struct filch__worker *worker, struct filch__strand *strand);
+void filch__enqueue(struct filch_pool *pool, struct filch_future *future);
+void filch__permit_claim(struct filch_pool *pool); /* blocks the thread until it has a permit */
+void filch__permit_leave(struct filch_pool *pool);
+void filch__permit_pass(struct filch_pool *pool, enum filch__gate_park how); /* after a step of the gate */
+static inline bool filch__pool_may_start(const struct filch_pool *pool);
+
+/* crew.c: threads that come and go, and what they leave behind */
+void *filch__alloc_aligned(const struct filch_allocator *allocator, size_t size); /* to FILCH_CACHELINE */
+void filch__free_aligned(const struct filch_allocator *allocator, void *memory, size_t size);
+int filch__crew_start(struct filch_pool *pool, bool admitted, bool reports);
+bool filch__crew_try_retire(struct filch__worker *worker);
+int filch__crew_init(struct filch_pool *pool);
+void filch__crew_destroy(struct filch_pool *pool); /* no thread is left */
+void filch__crew_join_all(struct filch_pool *pool);
+bool filch__crew_has_retired(const struct filch__worker *worker);
+void filch__crew_reclaim(struct filch__worker *worker); /* waits for a grace period */
+struct filch__strand *filch__crew_take_strand(struct filch__worker *worker);
+void filch__crew_cache_strand(struct filch__worker *worker, struct filch__strand *strand);
+bool filch__crew_reserve_strand(struct filch__worker *worker); /* the next take will succeed */
+
+/* block.c: waiting, for threads and strands alike */
+int filch__wait_begin(struct filch__wait *wait, uint32_t refs, uint32_t mode, uint64_t deadline_ns,
+                      struct filch_future *target);
+void filch__wait_block(struct filch__wait *wait);
+uint32_t filch__wait_end(struct filch__wait *wait, uint32_t undone); /* reasons of an interrupt, or 0 */
+int filch__cancel(struct filch_future *future, bool timed_out);      /* as filch_cancel; and what it waits for */
+void filch__cancel_strand(struct filch__strand *strand);             /* the pool is being cancelled */
+bool filch__strand_asked_stop(const struct filch__strand *strand);
+
+#include <filch/detail/atomic.h>
+
+static inline bool filch__pool_may_start(const struct filch_pool *pool)
+{
+    uint32_t allowed = filch__gate_limit(filch__load_relaxed(&pool->gate)) + filch__load_relaxed(&pool->blocked);
+    uint32_t threads = filch__load_relaxed(&pool->threads);
+    return threads < allowed && threads < FILCH_WORKERS_MAX && !filch__load_relaxed(&pool->stopping);
+}
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+#include "work.h"
+
+#include <errno.h>
+
+struct filch__worker *filch__worker_current(void)
+{
+    struct filch__strand *strand = filch__strand_current();
+    return strand ? strand->worker : NULL;
+}
+
+void filch__record_release(struct filch__record *record)
+{
+    if (filch__sub_acq_rel(&record->refs, 1) > 1)
+        return;
+    const struct filch_allocator allocator = record->allocator;
+    allocator.free(allocator.ctx, record, record->size);
+}
+
+/* ---- tasks ---- */
+
+static void make_room(struct filch_pool *pool)
+{
+    if (filch__likely(!pool->config.queue_limit))
+        return;
+    filch__sub_seq_cst(&pool->accepted, 1);
+    filch__eventcount_notify(&pool->room);
+}
+
+static struct filch__wakeup time_out(struct filch__timer *timer)
+{
+    struct filch__record *record = filch__container_of(timer, struct filch__record, timer);
+    filch__cancel(record->future, true);
+    return (struct filch__wakeup){0};
+}
+
+/* The future's last step. What waited for it becomes ready on this worker, which looks at its deque next. */
+static void finish(struct filch__worker *worker, struct filch_future *future, struct filch__record *record, int status)
+{
+    if (worker)
+        worker->ending = true;
+    filch__future_finish(future, status);
+    if (worker)
+        worker->ending = false;
+    if (record)
+        filch__record_release(record);
+}
+
+void filch__task_drop(struct filch_pool *pool, struct filch_future *future, int status)
+{
+    struct filch__worker *worker = filch__worker_current();
+    struct filch__record *record = future->priv.record;
+    if (worker && worker->pool == pool)
+        filch__count(&worker->count.dropped);
+    else
+        filch__add_relaxed(&pool->outside_dropped, 1);
+    if (record && record->dropped)
+        record->dropped(future->priv.data, status);
+    finish(filch__worker_current(), future, record, status);
+}
+
+/* A body that is on its way: what is left to do when it returns, or when its thread is made to exit. */
+struct body {
+    struct filch__strand *strand;
+    struct filch_future *future;
+    struct filch_future *outer; /* the task that runs this one inside itself, or NULL */
+    bool returned;
+};
+
+static void body_end(struct body *body, int status)
+{
+    struct filch__strand *strand = body->strand;
+    struct filch__record *record = body->future->priv.record;
+    if (filch__unlikely(record && record->timeout_ns)) {
+        filch__timer_remove(&strand->pool->keeper, &record->timer);
+        if (filch__future_timed_out(body->future))
+            status = -ETIMEDOUT;
+    }
+    filch__store_relaxed(&strand->task, body->outer);
+    struct filch__worker *worker = strand->worker; /* perhaps another one than at the start */
+    if (worker)
+        filch__count(&worker->count.run);
+    else
+        filch__add_relaxed(&strand->pool->outside_run, 1);
+    finish(worker, body->future, record, status);
+}
+
+/* Runs when the scope is left; by unwinding, too: pthread_exit in a task. The thread's key then ends the worker (crew.c). */
+static void body_left(struct body *body)
+{
+    if (filch__unlikely(!body->returned))
+        body_end(body, -ECANCELED);
+}
+
+void filch__task_run(struct filch__strand *strand, struct filch_future *future)
+{
+    struct filch_pool *pool = strand->pool;
+    struct filch__record *record = future->priv.record;
+    bool first;
+    make_room(pool);
+    filch__store_relaxed(&future->priv.runner, strand);
+    if (filch__unlikely(filch__load_relaxed(&pool->phase) == FILCH__POOL_CANCELLING))
+        filch__future_ask_stop(future, false, &first);
+    if (filch__unlikely(!filch__future_start(future))) {
+        filch__task_drop(pool, future, -ECANCELED);
+        return;
+    }
+    struct body body __attribute__((cleanup(body_left))) = {.strand = strand, .future = future, .outer = strand->task};
+    filch_fn *fn = future->priv.fn;
+    filch__store_relaxed(&strand->task, future);
+    filch__store_relaxed(&strand->fn, fn);
+    filch__store_relaxed(&strand->label, record ? record->name : NULL);
+    if (filch__unlikely(record && record->timeout_ns)) /* cannot fail: submit has started the timekeeper */
+        filch__timer_add(&pool->keeper, &record->timer, filch_in_ns(record->timeout_ns), time_out);
+    int status = fn(future->priv.data);
+    body.returned = true;
+    if (filch__unlikely(pool->generation != filch__load_relaxed(&filch__generation)))
+        filch__os_thread_end(); /* the body forked, and this is the child: the pool's other threads are not here */
+    body_end(&body, status);
+}
+
+/* ---- strands of a worker ---- */
+
+/* The first thing that a strand does when it runs again: what the one before left to it. */
+static void arrive(struct filch__strand *strand, struct filch__strand *before)
+{
+    struct filch__worker *worker = strand->worker;
+    enum filch__after after = worker->after;
+    worker->after = FILCH__AFTER_NOTHING;
+    if (after == FILCH__AFTER_CACHE)
+        filch__crew_cache_strand(worker, before);
+    else if (after == FILCH__AFTER_COMMIT && !filch__waiter_commit(worker->commit))
+        filch__ready_here(worker, before); /* it fired meanwhile: nobody else will resume it */
+}
+
+void filch__worker_switch(struct filch__strand *from, struct filch__strand *to, enum filch__after after)
+{
+    struct filch__worker *worker = from->worker;
+    worker->after = after;
+    to->worker = worker;
+    filch__store_relaxed(&worker->running, to);
+    arrive(from, filch__strand_switch(from, to)); /* from->worker is whoever came back to it */
+}
+
+void filch__worker_main(struct filch__strand *strand, struct filch__strand *from)
+{
+    arrive(strand, from);
+    for (;;) {
+        struct filch__worker *worker = strand->worker;
+        uintptr_t item = filch__worker_next(worker);
+        struct filch_future *future = (struct filch_future *)item;
+        if (item & 1) {
+            filch__worker_switch(strand, (struct filch__strand *)(item - 1), FILCH__AFTER_CACHE);
+        } else if (!item || filch__unlikely(future->priv.flags & FILCH__FUTURE_OWN_THREAD)) {
+            worker->own_task = future;
+            filch__worker_switch(strand, &worker->native, FILCH__AFTER_CACHE);
+        } else {
+            filch__task_run(strand, future);
+        }
+    }
+}
+
+void filch__worker_native(struct filch__worker *worker)
+{
+    for (;;) {
+        filch__worker_switch(&worker->native, filch__crew_take_strand(worker), FILCH__AFTER_NOTHING);
+        struct filch_future *future = worker->own_task;
+        if (!future)
+            return;
+        worker->own_task = NULL;
+        filch__task_run(&worker->native, future);
+    }
+}
