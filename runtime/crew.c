@@ -365,11 +365,15 @@ int filch__crew_start(struct filch_pool *pool, bool admitted, bool reports)
 void filch__crew_join_all(struct filch_pool *pool)
 {
     /* The pool is stopping: no thread starts any more, and none joins another. */
-    for (size_t i = 0; i < FILCH_WORKERS_MAX && pool->worker[i]; i++)
-        if (pool->worker[i]->thread_state != FILCH__THREAD_NONE) {
-            pthread_join(pool->worker[i]->thread, NULL);
-            pool->worker[i]->thread_state = FILCH__THREAD_NONE;
-        }
+    for (size_t i = 0; i < FILCH_WORKERS_MAX && pool->worker[i]; i++) {
+        struct filch__worker *worker = pool->worker[i];
+        filch__lock(&pool->lock);
+        bool join = worker->thread_state != FILCH__THREAD_NONE;
+        filch__unlock(&pool->lock);
+        if (join)
+            pthread_join(worker->thread, NULL);
+        worker->thread_state = FILCH__THREAD_NONE;
+    }
 }
 
 void filch__crew_destroy(struct filch_pool *pool)

@@ -207,15 +207,17 @@ void filch__strand_enter_thread(struct filch__strand *strand)
 struct filch__strand *filch__strand_switch(struct filch__strand *from, struct filch__strand *to)
 {
     filch__strand_check_canary(from);
-    filch__strand_set_current(to);
-    thread_edge(true);
-#ifdef FILCH_TSAN
-    __tsan_switch_to_fiber(to->tsan_fiber, __tsan_switch_to_fiber_no_sync);
-#endif
 #ifdef FILCH_ASAN
     __sanitizer_start_switch_fiber(&from->asan_fake, to->asan_bottom, to->asan_size);
 #endif
-    struct filch__strand *before = filch__context_switch(&from->saved, to->saved, from);
+    filch__strand_set_current(to);
+    void *saved = to->saved, *fiber = to->tsan_fiber;
+    thread_edge(true);
+#ifdef FILCH_TSAN /* no access is instrumented from here to the other side */
+    __tsan_switch_to_fiber(fiber, __tsan_switch_to_fiber_no_sync);
+#endif
+    (void)fiber;
+    struct filch__strand *before = filch__context_switch(&from->saved, saved, from);
 #ifdef FILCH_ASAN
     __sanitizer_finish_switch_fiber(from->asan_fake, &before->asan_bottom, &before->asan_size);
 #endif
