@@ -175,10 +175,10 @@ static void park(struct filch__worker *worker)
     bool searching = worker->searching;
     worker->searching = worker->permit = false;
     filch__count(&worker->count.parks);
-    if (filch__unlikely(filch__crew_has_retired(worker))) {
+    if (filch__unlikely(filch__victims_has_retired(worker))) {
         /* A grace period may take long: without the permit, so that nobody waits for it. */
         filch__permit_pass(pool, searching ? filch__gate_leave_search(&pool->gate) : filch__gate_leave(&pool->gate));
-        filch__crew_reclaim(worker);
+        filch__victims_reclaim(worker);
         filch__worker_rest(worker);
         return;
     }

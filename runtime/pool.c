@@ -70,6 +70,7 @@ static void destroy(struct filch_pool *pool)
 {
     const struct filch_allocator allocator = pool->allocator;
     filch__crew_destroy(pool);
+    filch__victims_destroy(pool);
     filch__strands_destroy(&pool->strands);
     while (pool->callers) {
         struct filch__caller *next = pool->callers->next;
@@ -103,7 +104,7 @@ static struct filch_pool *create(const struct filch_pool_config *config, const s
     pool->worker = allocator->alloc(allocator->ctx, FILCH_WORKERS_MAX * sizeof *pool->worker);
     if (pool->worker)
         memset(pool->worker, 0, FILCH_WORKERS_MAX * sizeof *pool->worker);
-    if (!pool->worker || filch__crew_init(pool)) {
+    if (!pool->worker || filch__victims_init(pool)) {
         filch__timekeeper_destroy(&pool->keeper);
         destroy(pool);
         return NULL;

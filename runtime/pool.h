@@ -16,8 +16,25 @@ static inline bool filch__pool_stale(const struct filch_pool *pool)
 /* Is the calling thread running a task of the pool? */
 bool filch__pool_in_task(const struct filch_pool *pool);
 
-/* submit.c: 0, -EINVAL or -EOVERFLOW. */
+/* batch.c: 0, -EINVAL or -EOVERFLOW. */
 int filch__batch_check(const struct filch_batch *batch);
+
+/* submit.c: the steps of accepting a task. Each returns 0 or a negative errno. */
+int filch__pool_refuses(const struct filch_pool *pool); /* closing, for this caller? */
+int filch__pool_find(struct filch_pool **pool);         /* NULL resolved; may it take tasks now? */
+int filch__options_check(const struct filch_task_options *options);
+uint32_t filch__options_flags(const struct filch_task_options *options); /* for priv.flags */
+int filch__record_new(struct filch_pool *pool, struct filch_future *future, const struct filch_task_options *options,
+                      struct filch__record **ret_record); /* NULL when the future can hold it all */
+void filch__task_fill(struct filch_future *future, filch_fn *fn, void *data, struct filch__record *record, uint32_t flags,
+                      struct filch_completions *completions); /* QUEUED, and not in a queue yet */
+void filch__pool_settle_late(struct filch_pool *pool);        /* after enqueueing: the workers may be gone */
+
+/* room.c: queue_limit. As the pool's policy says: *ret_count of `want` tasks may be enqueued, or one is to run in the caller,
+ * or a negative errno. */
+enum filch__room { FILCH__ROOM_OK, FILCH__ROOM_RUN_HERE };
+int filch__room_make(struct filch_pool *pool, size_t want, bool own_thread, size_t *ret_count);
+void filch__run_here(struct filch_pool *pool, struct filch_future *future);
 
 /* close.c: end what was enqueued when no worker was left to take it. */
 void filch__pool_settle(struct filch_pool *pool);

@@ -10,8 +10,6 @@
 
 #ifdef FILCH_ASAN
 #include <sanitizer/common_interface_defs.h>
-#endif
-#if defined(FILCH_ASAN) && !defined(FILCH_NO_LSAN)
 #include <sanitizer/lsan_interface.h>
 #endif
 
@@ -55,19 +53,39 @@ static struct filch__strand *strand_at(const struct filch__strands *strands, con
     return (struct filch__strand *)(void *)(top - (sizeof(struct filch__strand) + 63) / 64 * 64);
 }
 
+/* What sanitizers know of a stack: its fiber, and that it may hold the only pointer to something. */
+static void strand_announce(struct filch__strand *strand)
+{
+#ifdef FILCH_TSAN
+    strand->tsan_fiber = __tsan_create_fiber(0);
+#endif
+#ifdef FILCH_ASAN
+    strand->asan_bottom = strand->low;
+    strand->asan_size = (size_t)((char *)strand - strand->low);
+    __lsan_register_root_region(strand->low, strand->asan_size);
+#endif
+    (void)strand;
+}
+
+static void strand_forget(struct filch__strand *strand)
+{
+#ifdef FILCH_TSAN
+    __tsan_destroy_fiber(strand->tsan_fiber);
+#endif
+#ifdef FILCH_ASAN
+    __lsan_unregister_root_region(strand->low, (size_t)((char *)strand - strand->low));
+#endif
+    (void)strand;
+}
+
 void filch__strands_destroy(struct filch__strands *strands)
 {
     while (strands->slabs) {
         struct filch__slab *slab = strands->slabs;
         strands->slabs = slab->next;
         size_t bytes = slab->count * strands->stack_size;
-#ifdef FILCH_TSAN
         for (size_t i = 0; i < slab->used; i++)
-            __tsan_destroy_fiber(strand_at(strands, slab, i)->tsan_fiber);
-#endif
-#if defined(FILCH_ASAN) && !defined(FILCH_NO_LSAN)
-        __lsan_unregister_root_region(slab->base, bytes);
-#endif
+            strand_forget(strand_at(strands, slab, i));
         filch__os_unmap_stacks(slab->base, bytes);
         strands->allocator->free(strands->allocator->ctx, slab, sizeof *slab);
     }
@@ -90,9 +108,6 @@ static struct filch__slab *map_slab(struct filch__strands *strands)
         return NULL;
     }
     *slab = (struct filch__slab){.base = base, .count = count, .next = strands->slabs};
-#if defined(FILCH_ASAN) && !defined(FILCH_NO_LSAN)
-    __lsan_register_root_region(base, slab->count * strands->stack_size);
-#endif
     strands->slabs = slab;
     return slab;
 }
@@ -140,16 +155,12 @@ static struct filch__strand *make_strand_locked(struct filch__strands *strands)
     *strand = (struct filch__strand){.pool = strands->pool, .id = (uint32_t)strands->count};
     strand->guarded = filch__os_guard_page(bottom);
     strand->low = strand->guarded ? bottom + page : bottom;
-    strand->asan_bottom = strand->low;
-    strand->asan_size = (size_t)((char *)strand - strand->low);
     if (!strand->guarded) {
         for (int i = 0; i < CANARY_WORDS; i++)
             ((uint64_t *)(void *)bottom)[i] = canary;
         filch__store_relaxed(&strands->unguarded, strands->unguarded + 1);
     }
-#ifdef FILCH_TSAN
-    strand->tsan_fiber = __tsan_create_fiber(0);
-#endif
+    strand_announce(strand);
     filch__strand_reset(strands, strand);
     slab->used++;
     filch__store_relaxed(&strands->count, strands->count + 1);
@@ -227,12 +238,14 @@ struct filch__strand *filch__strand_switch(struct filch__strand *from, struct fi
 
 void filch__strand_abandon(struct filch__strand *strand, struct filch__strand *native)
 {
+    void *fiber = native->tsan_fiber;
+    filch__strand_set_current(native);
     if (strand != native)
         thread_edge(true);
-    filch__strand_set_current(native);
 #ifdef FILCH_TSAN
-    __tsan_switch_to_fiber(native->tsan_fiber, __tsan_switch_to_fiber_no_sync);
+    __tsan_switch_to_fiber(fiber, __tsan_switch_to_fiber_no_sync);
 #endif
+    (void)fiber;
     if (strand != native)
         thread_edge(false);
 }

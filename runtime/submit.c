@@ -7,7 +7,7 @@
 /* ---- refusing ---- */
 
 /* A task of the pool may submit while the pool drains: that is part of what was accepted. */
-static int refused(const struct filch_pool *pool)
+int filch__pool_refuses(const struct filch_pool *pool)
 {
     uint32_t phase = filch__load_acquire(&pool->phase);
     if (filch__likely(phase == FILCH__POOL_OPEN))
@@ -16,13 +16,13 @@ static int refused(const struct filch_pool *pool)
 }
 
 /* May the pool take tasks now? */
-static int find_pool(struct filch_pool **pool)
+int filch__pool_find(struct filch_pool **pool)
 {
     if (!(*pool = filch__pool_resolve(*pool)))
         return -ENOMEM;
     if (filch__pool_stale(*pool))
         return -ESTALE;
-    int r = refused(*pool);
+    int r = filch__pool_refuses(*pool);
     if (!r && filch__unlikely(!filch__load_relaxed(&(*pool)->threads))) {
         r = filch__crew_start(*pool, false, false); /* with no worker at all, a failure must be told now */
         if (r && filch__load_relaxed(&(*pool)->threads))
@@ -31,7 +31,7 @@ static int find_pool(struct filch_pool **pool)
     return r;
 }
 
-static int check_options(const struct filch_task_options *options)
+int filch__options_check(const struct filch_task_options *options)
 {
     uint64_t reserved = 0;
     for (size_t i = 0; i < 4; i++)
@@ -44,124 +44,9 @@ static int check_options(const struct filch_task_options *options)
     return 0;
 }
 
-/* ---- room in the queue ---- */
-
-enum room { ROOM_OK, ROOM_RUN_HERE };
-
-/* Count up to `want` tasks as accepted; how many. */
-static size_t reserve(struct filch_pool *pool, size_t want)
-{
-    uint64_t accepted = filch__load_seq_cst(&pool->accepted), count;
-    do {
-        if (accepted >= pool->config.queue_limit)
-            return 0;
-        count = pool->config.queue_limit - accepted;
-        if (count > want)
-            count = want;
-    } while (!filch__cas_seq_cst(&pool->accepted, &accepted, accepted + count));
-    return (size_t)count;
-}
-
-static bool may_have_room(const struct filch_pool *pool)
-{
-    return filch__load_seq_cst(&pool->accepted) < pool->config.queue_limit || refused(pool);
-}
-
-static int wait_for_room(struct filch_pool *pool)
-{
-    struct filch__wait wait;
-    struct filch__event_node node;
-    int r = filch__wait_begin(&wait, 1, 0, FILCH_NO_DEADLINE, NULL);
-    if (r)
-        return r;
-    filch__eventcount_add(&pool->room, &node, &wait.waiter);
-    if (!may_have_room(pool))
-        filch__wait_block(&wait);
-    bool undone = filch__eventcount_remove(&pool->room, &node);
-    uint32_t reasons = filch__wait_end(&wait, undone);
-    if (!reasons)
-        return 0;
-    if (!undone)
-        filch__eventcount_notify(&pool->room); /* this notification was another's */
-    return -ECANCELED;
-}
-
-/* As the pool's policy says. *ret_count of `want` tasks may be enqueued; 0 only with ROOM_RUN_HERE or an error. */
-static int make_room_for(struct filch_pool *pool, size_t want, bool own_thread, size_t *ret_count)
-{
-    if (filch__likely(!pool->config.queue_limit)) {
-        *ret_count = want;
-        return ROOM_OK;
-    }
-    for (;;) {
-        int r = refused(pool);
-        if (r)
-            return r;
-        if ((*ret_count = reserve(pool, want)))
-            return ROOM_OK;
-        if (pool->config.when_full == FILCH_FULL_FAIL)
-            return -EAGAIN;
-        if (pool->config.when_full == FILCH_FULL_RUN && !own_thread) {
-            filch__add_seq_cst(&pool->accepted, 1); /* taken off again when it starts */
-            return ROOM_RUN_HERE;
-        }
-        r = wait_for_room(pool);
-        if (r)
-            return r;
-    }
-}
-
-/* ---- running in the caller ---- */
-
-static struct filch__caller *caller_get(struct filch_pool *pool)
-{
-    filch__lock(&pool->lock);
-    struct filch__caller *caller = pool->callers;
-    while (caller && caller->busy)
-        caller = caller->next;
-    if (!caller && (caller = pool->allocator.alloc(pool->allocator.ctx, sizeof *caller))) {
-        filch__strand_init_thread(&caller->strand, pool);
-        caller->next = pool->callers;
-        pool->callers = caller;
-    }
-    if (caller)
-        caller->busy = true;
-    filch__unlock(&pool->lock);
-    return caller;
-}
-
-/* Run an accepted task on the calling thread, under a permit of the pool. */
-static int run_here(struct filch_pool *pool, struct filch_future *future)
-{
-    struct filch__strand *current = filch__strand_current();
-    if (current && current->task && current->pool == pool) { /* under this task's permit */
-        const char *label = filch__load_relaxed(&current->label);
-        filch_fn *fn = filch__load_relaxed(&current->fn);
-        filch__task_run(current, future);
-        filch__store_relaxed(&current->label, label);
-        filch__store_relaxed(&current->fn, fn);
-        return 0;
-    }
-    struct filch__caller *caller = caller_get(pool);
-    if (!caller) {
-        filch__enqueue(pool, future); /* above the limit rather than lost */
-        return 0;
-    }
-    filch__permit_claim(pool);
-    filch__strand_enter_thread(&caller->strand);
-    filch__strand_set_current(&caller->strand);
-    filch__task_run(&caller->strand, future);
-    filch__strand_set_current(current);
-    filch__permit_leave(pool);
-    filch__lock(&pool->lock);
-    caller->busy = false;
-    filch__unlock(&pool->lock);
-    return 0;
-}
-
 /* ---- accepting ---- */
 
-static void fill(struct filch_future *future, filch_fn *fn, void *data, struct filch__record *record, uint32_t flags,
+void filch__task_fill(struct filch_future *future, filch_fn *fn, void *data, struct filch__record *record, uint32_t flags,
                  struct filch_completions *completions)
 {
     future->priv.fn = fn;
@@ -172,7 +57,7 @@ static void fill(struct filch_future *future, filch_fn *fn, void *data, struct f
 }
 
 /* A late one: the pool's workers may be gone. */
-static void after_enqueue(struct filch_pool *pool)
+void filch__pool_settle_late(struct filch_pool *pool)
 {
     if (filch__unlikely(filch__load_seq_cst(&pool->phase) == FILCH__POOL_CLOSED))
         filch__pool_settle(pool);
@@ -194,7 +79,7 @@ static void record_init(struct filch__record *record, const struct filch_pool *p
     }
 }
 
-static int new_record(struct filch_pool *pool, struct filch_future *future, const struct filch_task_options *options,
+int filch__record_new(struct filch_pool *pool, struct filch_future *future, const struct filch_task_options *options,
                       struct filch__record **ret_record)
 {
     *ret_record = NULL;
@@ -221,14 +106,16 @@ static int accept(struct filch_pool *pool, struct filch_future *future, filch_fn
                   uint32_t flags, struct filch_completions *completions)
 {
     size_t count;
-    int r = make_room_for(pool, 1, flags & FILCH__FUTURE_OWN_THREAD, &count);
+    int r = filch__room_make(pool, 1, flags & FILCH__FUTURE_OWN_THREAD, &count);
     if (r < 0)
         return r;
-    fill(future, fn, data, record, flags, completions);
-    if (r == ROOM_RUN_HERE)
-        return run_here(pool, future);
+    filch__task_fill(future, fn, data, record, flags, completions);
+    if (r == FILCH__ROOM_RUN_HERE) {
+        filch__run_here(pool, future);
+        return 0;
+    }
     filch__enqueue(pool, future);
-    after_enqueue(pool);
+    filch__pool_settle_late(pool);
     return 0;
 }
 
@@ -238,13 +125,13 @@ int filch_submit(struct filch_pool *pool, struct filch_future *future, filch_fn 
         return -EINVAL;
     if (filch__unlikely(filch__future_in_flight(future)))
         return -EBUSY;
-    int r = find_pool(&pool);
+    int r = filch__pool_find(&pool);
     if (!r)
         r = accept(pool, future, fn, data, NULL, 0, NULL);
     return filch__unlikely(r) ? fail(future, r) : 0;
 }
 
-static uint32_t flags_of(const struct filch_task_options *options)
+uint32_t filch__options_flags(const struct filch_task_options *options)
 {
     return options->flags & FILCH_TASK_OWN_THREAD ? FILCH__FUTURE_OWN_THREAD : 0;
 }
@@ -259,12 +146,12 @@ int filch_submit_with(struct filch_pool *pool, struct filch_future *future, filc
     if (filch__future_in_flight(future))
         return -EBUSY;
     struct filch__record *record = NULL;
-    int r = check_options(options);
+    int r = filch__options_check(options);
     if (!r)
-        r = find_pool(&pool);
+        r = filch__pool_find(&pool);
     if (!r)
-        r = new_record(pool, future, options, &record);
-    if (!r && (r = accept(pool, future, fn, data, record, flags_of(options), options->completions)) && record)
+        r = filch__record_new(pool, future, options, &record);
+    if (!r && (r = accept(pool, future, fn, data, record, filch__options_flags(options), options->completions)) && record)
         filch__record_release(record);
     return r ? fail(future, r) : 0;
 }
@@ -285,9 +172,9 @@ int filch_submit_copy(struct filch_pool *pool, filch_fn *fn, const void *data, s
         return -EINVAL;
     if (!options)
         options = &none;
-    int r = check_options(options);
+    int r = filch__options_check(options);
     if (!r)
-        r = find_pool(&pool);
+        r = filch__pool_find(&pool);
     if (!r && options->timeout_ns)
         r = filch__timekeeper_start(&pool->keeper);
     if (r)
@@ -302,7 +189,7 @@ int filch_submit_copy(struct filch_pool *pool, filch_fn *fn, const void *data, s
     memset(&copy->future, 0, sizeof copy->future);
     if (size)
         memcpy(copy->data, data, size);
-    r = accept(pool, &copy->future, fn, copy->data, &copy->record, flags_of(options) | FILCH__FUTURE_COPY, options->completions);
+    r = accept(pool, &copy->future, fn, copy->data, &copy->record, filch__options_flags(options) | FILCH__FUTURE_COPY, options->completions);
     if (r)
         pool->allocator.free(pool->allocator.ctx, copy, bytes);
     else if (ret_future)
@@ -319,127 +206,4 @@ void filch_future_release(struct filch_future *future)
 {
     if (future && future->priv.flags & FILCH__FUTURE_COPY)
         filch__record_release(&filch__container_of(future, struct copy, future)->record);
-}
-
-/* ---- many ---- */
-
-enum { CHUNK = 256 }; /* tasks published at a time: workers begin while the rest is prepared */
-
-struct many {
-    struct filch_pool *pool;
-    const struct filch_batch *batch;
-    filch_fn *fn;
-    const struct filch_task_options *options;
-    struct filch__worker *worker; /* when the caller is a task of the pool: into its deque */
-    struct filch__chain chain;
-    uintptr_t item[CHUNK];
-    size_t items;
-};
-
-static struct filch_future *future_at(const struct filch_batch *batch, size_t i)
-{
-    size_t stride = batch->future_stride ? batch->future_stride : sizeof(struct filch_future);
-    return (struct filch_future *)(void *)((char *)batch->futures + i * stride);
-}
-
-static void flush_many(struct many *many)
-{
-    struct filch_pool *pool = many->pool;
-    struct filch__worker *worker = many->worker;
-    if (worker && many->items) {
-        uintptr_t *first = many->item, *last = many->item + many->items - 1;
-        for (; first < last; first++, last--) { /* the owner takes the newest first: so the first task is pushed last */
-            uintptr_t swap = *first;
-            *first = *last;
-            *last = swap;
-        }
-        if (!filch__deque_push_all(&worker->deque, many->item, many->items, &pool->allocator))
-            filch__store_relaxed(&worker->count.submitted, worker->count.submitted + many->items);
-        else
-            for (size_t i = many->items; i-- > 0;)
-                filch__inject_push(&pool->entry, (struct filch__link *)(void *)&((struct filch_future *)many->item[i])->priv.link);
-    }
-    filch__inject_push_chain(&pool->entry, &many->chain);
-    many->items = 0;
-    filch__pool_notify(pool);
-}
-
-static int submit_one_of_many(struct many *many, struct filch_future *future, void *data)
-{
-    struct filch__record *record = NULL;
-    int r = many->options ? new_record(many->pool, future, many->options, &record) : 0;
-    size_t count;
-    uint32_t flags = many->options ? flags_of(many->options) : 0;
-    if (!r && many->pool->config.queue_limit) {
-        flush_many(many); /* what was prepared must be able to make room */
-        r = make_room_for(many->pool, 1, flags & FILCH__FUTURE_OWN_THREAD, &count);
-        many->worker = filch__pool_in_task(many->pool) ? filch__worker_current() : NULL; /* the wait may have moved the task */
-    }
-    if (r < 0) {
-        if (record)
-            filch__record_release(record);
-        return r;
-    }
-    fill(future, many->fn, data, record, flags, many->options ? many->options->completions : NULL);
-    if (r == ROOM_RUN_HERE) {
-        run_here(many->pool, future);
-        many->worker = filch__pool_in_task(many->pool) ? filch__worker_current() : NULL;
-    } else if (many->worker) {
-        many->item[many->items++] = (uintptr_t)future;
-    } else {
-        filch__chain_add(&many->chain, (struct filch__link *)(void *)&future->priv.link);
-    }
-    return 0;
-}
-
-/* What concerns the call as a whole. */
-static int check_many(struct filch_pool **pool, filch_fn *fn, const struct filch_task_options *options)
-{
-    int r = fn ? 0 : -EINVAL;
-    if (!r && options)
-        r = check_options(options);
-    return r ? r : find_pool(pool);
-}
-
-int filch__batch_check(const struct filch_batch *batch)
-{
-    size_t stride = batch && batch->future_stride ? batch->future_stride : sizeof(struct filch_future), bytes;
-    if (!batch || (!batch->futures && batch->count) || stride < sizeof(struct filch_future) || stride % 8)
-        return -EINVAL;
-    if (__builtin_mul_overflow(stride, batch->count, &bytes) || __builtin_mul_overflow(batch->item_stride, batch->count, &bytes))
-        return -EOVERFLOW;
-    return 0;
-}
-
-int filch_submit_many(struct filch_pool *pool, const struct filch_batch *batch, filch_fn *fn,
-                      const struct filch_task_options *options)
-{
-    int r = filch__batch_check(batch);
-    if (r)
-        return r;
-    struct many many = {.batch = batch, .fn = fn, .options = options};
-    int error = check_many(&pool, fn, options), result = error; /* error: for this future and all after it */
-    many.pool = error ? NULL : pool;
-    many.worker = !error && filch__pool_in_task(pool) ? filch__worker_current() : NULL;
-    filch__chain_init(&many.chain);
-    for (size_t i = 0; i < batch->count; i++) {
-        struct filch_future *future = future_at(batch, i);
-        if (filch__unlikely(filch__future_in_flight(future))) {
-            result = result ? result : -EBUSY;
-            continue;
-        }
-        if (!error)
-            error = submit_one_of_many(&many, future, batch->items ? (char *)batch->items + i * batch->item_stride : NULL);
-        if (filch__unlikely(error)) {
-            filch__future_fail(future, error);
-            result = error;
-        }
-        if (many.items + many.chain.count >= CHUNK)
-            flush_many(&many);
-    }
-    if (many.items + many.chain.count)
-        flush_many(&many);
-    if (many.pool)
-        after_enqueue(many.pool);
-    return result;
 }

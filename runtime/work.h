@@ -201,16 +201,21 @@ void filch__permit_leave(struct filch_pool *pool);
 void filch__permit_pass(struct filch_pool *pool, enum filch__gate_park how); /* after a step of the gate */
 static inline bool filch__pool_may_start(const struct filch_pool *pool);
 
-/* crew.c: threads that come and go, and what they leave behind */
+/* victims.c: whom thieves visit, and what waits for a grace period */
 void *filch__alloc_aligned(const struct filch_allocator *allocator, size_t size); /* to FILCH_CACHELINE */
 void filch__free_aligned(const struct filch_allocator *allocator, void *memory, size_t size);
+int filch__victims_init(struct filch_pool *pool);
+void filch__victims_destroy(struct filch_pool *pool);
+int filch__victims_add_locked(struct filch__worker *worker);
+void filch__victims_remove_locked(struct filch__worker *worker);
+bool filch__victims_has_retired(const struct filch__worker *worker);
+void filch__victims_reclaim(struct filch__worker *worker); /* waits for a grace period */
+
+/* crew.c: threads that come and go, and their resting strands */
 int filch__crew_start(struct filch_pool *pool, bool admitted, bool reports);
 bool filch__crew_try_retire(struct filch__worker *worker);
-int filch__crew_init(struct filch_pool *pool);
 void filch__crew_destroy(struct filch_pool *pool); /* no thread is left */
 void filch__crew_join_all(struct filch_pool *pool);
-bool filch__crew_has_retired(const struct filch__worker *worker);
-void filch__crew_reclaim(struct filch__worker *worker); /* waits for a grace period */
 struct filch__strand *filch__crew_take_strand(struct filch__worker *worker);
 void filch__crew_cache_strand(struct filch__worker *worker, struct filch__strand *strand);
 bool filch__crew_reserve_strand(struct filch__worker *worker); /* the next take will succeed */

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+#include "pool.h"
+
+#include <errno.h>
+
+enum { CHUNK = 256 }; /* tasks published at a time: workers begin while the rest is prepared */
+
+struct many {
+    struct filch_pool *pool;
+    const struct filch_batch *batch;
+    filch_fn *fn;
+    const struct filch_task_options *options;
+    struct filch__worker *worker; /* when the caller is a task of the pool: into its deque */
+    struct filch__chain chain;
+    uintptr_t item[CHUNK];
+    size_t items;
+};
+
+static struct filch_future *future_at(const struct filch_batch *batch, size_t i)
+{
+    size_t stride = batch->future_stride ? batch->future_stride : sizeof(struct filch_future);
+    return (struct filch_future *)(void *)((char *)batch->futures + i * stride);
+}
+
+static void flush_many(struct many *many)
+{
+    struct filch_pool *pool = many->pool;
+    struct filch__worker *worker = many->worker;
+    if (worker && many->items) {
+        uintptr_t *first = many->item, *last = many->item + many->items - 1;
+        for (; first < last; first++, last--) { /* the owner takes the newest first: so the first task is pushed last */
+            uintptr_t swap = *first;
+            *first = *last;
+            *last = swap;
+        }
+        if (!filch__deque_push_all(&worker->deque, many->item, many->items, &pool->allocator))
+            filch__store_relaxed(&worker->count.submitted, worker->count.submitted + many->items);
+        else
+            for (size_t i = many->items; i-- > 0;)
+                filch__inject_push(&pool->entry, (struct filch__link *)(void *)&((struct filch_future *)many->item[i])->priv.link);
+    }
+    filch__inject_push_chain(&pool->entry, &many->chain);
+    many->items = 0;
+    filch__pool_notify(pool);
+}
+
+static int submit_one_of_many(struct many *many, struct filch_future *future, void *data)
+{
+    struct filch__record *record = NULL;
+    int r = many->options ? filch__record_new(many->pool, future, many->options, &record) : 0;
+    size_t count;
+    uint32_t flags = many->options ? filch__options_flags(many->options) : 0;
+    if (!r && many->pool->config.queue_limit) {
+        flush_many(many); /* what was prepared must be able to make room */
+        r = filch__room_make(many->pool, 1, flags & FILCH__FUTURE_OWN_THREAD, &count);
+        many->worker = filch__pool_in_task(many->pool) ? filch__worker_current() : NULL; /* the wait may have moved the task */
+    }
+    if (r < 0) {
+        if (record)
+            filch__record_release(record);
+        return r;
+    }
+    filch__task_fill(future, many->fn, data, record, flags, many->options ? many->options->completions : NULL);
+    if (r == FILCH__ROOM_RUN_HERE) {
+        filch__run_here(many->pool, future);
+        many->worker = filch__pool_in_task(many->pool) ? filch__worker_current() : NULL;
+    } else if (many->worker) {
+        many->item[many->items++] = (uintptr_t)future;
+    } else {
+        filch__chain_add(&many->chain, (struct filch__link *)(void *)&future->priv.link);
+    }
+    return 0;
+}
+
+/* What concerns the call as a whole. */
+static int check_many(struct filch_pool **pool, filch_fn *fn, const struct filch_task_options *options)
+{
+    int r = fn ? 0 : -EINVAL;
+    if (!r && options)
+        r = filch__options_check(options);
+    return r ? r : filch__pool_find(pool);
+}
+
+int filch__batch_check(const struct filch_batch *batch)
+{
+    size_t stride = batch && batch->future_stride ? batch->future_stride : sizeof(struct filch_future), bytes;
+    if (!batch || (!batch->futures && batch->count) || stride < sizeof(struct filch_future) || stride % 8)
+        return -EINVAL;
+    if (__builtin_mul_overflow(stride, batch->count, &bytes) || __builtin_mul_overflow(batch->item_stride, batch->count, &bytes))
+        return -EOVERFLOW;
+    return 0;
+}
+
+int filch_submit_many(struct filch_pool *pool, const struct filch_batch *batch, filch_fn *fn,
+                      const struct filch_task_options *options)
+{
+    int r = filch__batch_check(batch);
+    if (r)
+        return r;
+    struct many many = {.batch = batch, .fn = fn, .options = options};
+    int error = check_many(&pool, fn, options), result = error; /* error: for this future and all after it */
+    many.pool = error ? NULL : pool;
+    many.worker = !error && filch__pool_in_task(pool) ? filch__worker_current() : NULL;
+    filch__chain_init(&many.chain);
+    for (size_t i = 0; i < batch->count; i++) {
+        struct filch_future *future = future_at(batch, i);
+        if (filch__unlikely(filch__future_in_flight(future))) {
+            result = result ? result : -EBUSY;
+            continue;
+        }
+        if (!error)
+            error = submit_one_of_many(&many, future, batch->items ? (char *)batch->items + i * batch->item_stride : NULL);
+        if (filch__unlikely(error)) {
+            filch__future_fail(future, error);
+            result = error;
+        }
+        if (many.items + many.chain.count >= CHUNK)
+            flush_many(&many);
+    }
+    if (many.items + many.chain.count)
+        flush_many(&many);
+    if (many.pool)
+        filch__pool_settle_late(many.pool);
+    return result;
+}
