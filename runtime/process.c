@@ -6,8 +6,7 @@
 /* What there is once per process: the version, the clock, the default pool, and what fork(2) needs to know.
  *
  * In a forked child only the forking thread exists. The count of forks goes up, which makes every pool opened before stale;
- * the list of pools serves to end the read sections of workers that are no more, for which the child's first grace period
- * would wait.
+ * the list of pools serves to unregister the readers of workers that are no more (reclaim.h).
  */
 static struct filch__lock lock = {PTHREAD_MUTEX_INITIALIZER};
 static struct filch_pool *pools;

@@ -1,27 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 #include "reclaim.h"
 
-#include "compiler.h"
+#include "os.h"
 
+#include <urcu/static/urcu-memb.h> /* for the layout of a reader's record, which is part of the library's ABI */
 #include <urcu/urcu-memb.h>
 
-/* The first word of a thread's reader record: nesting and phase. Programs that inline read sections share its layout with
- * the library, so it is part of liburcu's ABI. */
-extern __thread unsigned long urcu_memb_reader;
+/* Held by who changes or reads liburcu's list of readers, so that fork finds it whole. */
+static struct filch__lock registry = {PTHREAD_MUTEX_INITIALIZER};
 
 #ifdef FILCH_TSAN
 static char grace; /* names the edge R1 for ThreadSanitizer */
 #endif
 
-unsigned long *filch__reclaim_register(void)
+void *filch__reclaim_register(void)
 {
+    filch__lock(&registry);
     urcu_memb_register_thread();
-    return &urcu_memb_reader;
+    filch__unlock(&registry);
+    return &URCU_TLS(urcu_memb_reader);
 }
 
 void filch__reclaim_unregister(void)
 {
+    filch__lock(&registry);
     urcu_memb_unregister_thread();
+    filch__unlock(&registry);
 }
 
 void filch__reclaim_enter(void)
@@ -44,7 +48,9 @@ int filch__reclaim_inside(void)
 
 void filch__reclaim_synchronize(void)
 {
+    filch__lock(&registry);
     urcu_memb_synchronize_rcu();
+    filch__unlock(&registry);
 #ifdef FILCH_TSAN
     __tsan_acquire(&grace);
 #endif
@@ -52,20 +58,28 @@ void filch__reclaim_synchronize(void)
 
 void filch__reclaim_before_fork(void)
 {
+    filch__lock(&registry);
     urcu_memb_call_rcu_before_fork();
 }
 
 void filch__reclaim_after_fork_parent(void)
 {
     urcu_memb_call_rcu_after_fork_parent();
+    filch__unlock(&registry);
 }
 
 void filch__reclaim_after_fork_child(void)
 {
     urcu_memb_call_rcu_after_fork_child();
+    filch__unlock(&registry);
 }
 
-void filch__reclaim_bury(unsigned long *reader)
+void filch__reclaim_bury(void *reader)
 {
-    *reader = 0;
+    struct urcu_reader *record = reader;
+    if (!record->registered) /* it had left just before the fork */
+        return;
+    cds_list_del(&record->node);
+    record->registered = 0;
+    record->ctr = 0;
 }

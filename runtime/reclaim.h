@@ -10,8 +10,8 @@
 #ifndef FILCH_RECLAIM_H
 #define FILCH_RECLAIM_H
 
-/* register returns the thread's reader word: not zero while the thread is in a section. */
-unsigned long *filch__reclaim_register(void);
+/* register returns the thread's record as a reader, for filch__reclaim_bury. */
+void *filch__reclaim_register(void);
 void filch__reclaim_unregister(void);
 
 /* Sections may nest. Nothing waits inside one, and no strand is switched. */
@@ -22,11 +22,12 @@ int filch__reclaim_inside(void); /* is the calling thread in a read section? */
 /* Wait until all sections that are open now have ended. Not from inside one. */
 void filch__reclaim_synchronize(void);
 
-/* Around fork(2), in this order: before, then parent or child. In the child, end the sections of each thread that is not
- * there any more, or the first grace period would wait for it for ever. */
+/* Around fork(2), in this order: before, then parent or child. In the child, take the record of each thread that is not there any
+ * more off liburcu's list: the first grace period would wait for its section for ever, and the C library gives its memory to
+ * new threads. `before` waits until nobody registers or synchronizes, so that the list is whole. */
 void filch__reclaim_before_fork(void);
 void filch__reclaim_after_fork_parent(void);
 void filch__reclaim_after_fork_child(void);
-void filch__reclaim_bury(unsigned long *reader);
+void filch__reclaim_bury(void *reader);
 
 #endif

@@ -90,7 +90,7 @@ struct filch__worker {
     struct filch_future *own_task; /* to be run on the native stack */
     struct filch__strand native;
     void *signal_stack;
-    unsigned long *reader;
+    void *reader; /* its record for grace periods; NULL when its thread is gone */
     pthread_t thread;
     enum filch__thread_state thread_state; /* written under pool->lock */
     bool reports;                          /* open waits for its worker_init */
