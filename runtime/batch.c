@@ -84,10 +84,12 @@ static int check_many(struct filch_pool **pool, filch_fn *fn, const struct filch
 int filch__batch_check(const struct filch_batch *batch)
 {
     size_t stride = batch && batch->future_stride ? batch->future_stride : sizeof(struct filch_future), bytes;
-    if (!batch || (!batch->futures && batch->count) || stride < sizeof(struct filch_future) || stride % 8)
+    if (!batch || (!batch->futures && batch->count))
         return -EINVAL;
     if (__builtin_mul_overflow(stride, batch->count, &bytes) || __builtin_mul_overflow(batch->item_stride, batch->count, &bytes))
         return -EOVERFLOW;
+    if (stride < sizeof(struct filch_future) || stride % _Alignof(struct filch_future))
+        return -EINVAL;
     return 0;
 }
 

@@ -87,7 +87,8 @@ static int drain(struct filch_pool *pool, uint64_t deadline_ns)
         uint32_t seen = filch__load_seq_cst(&pool->quiet);
         if (is_drained(pool))
             return 0;
-        filch__pool_notify(pool); /* what a failed start left in the queue */
+        if (!queues_empty(pool))
+            filch__pool_notify(pool); /* what a failed start left there */
         if (filch__os_futex_wait(&pool->quiet, seen, deadline_ns) && !is_drained(pool))
             return -ETIMEDOUT;
     }
@@ -120,6 +121,8 @@ int filch_pool_close(struct filch_pool *pool, enum filch_close mode, uint64_t de
     filch__unlock(&pool->lock);
     filch__idle_tell_all(pool, FILCH__TOKEN_RETIRE);
     filch__crew_join_all(pool);
+    while (filch__load_acquire(&pool->wakers)) /* they are a few instructions from letting go of the pool */
+        filch__os_yield();
     filch__timekeeper_destroy(&pool->keeper);
     filch__process_remove(pool);
     filch__store_seq_cst(&pool->phase, FILCH__POOL_CLOSED); /* before settling: a late submit settles itself from here on */

@@ -34,12 +34,11 @@ void *filch__context_make(void *top, void (*entry)(void *argument))
     struct frame *frame = (struct frame *)(void *)end - 1;
     memset(frame, 0, sizeof *frame);
 #if defined(__x86_64__)
-    __asm__("stmxcsr %0" : "=m"(frame->mxcsr));
-    __asm__("fnstcw %0" : "=m"(frame->x87_control));
+    frame->mxcsr = 0x1f80; /* as a process starts: round to nearest, no traps */
+    frame->x87_control = 0x37f;
     frame->rbx = (uint64_t)(uintptr_t)entry;
     frame->rip = (uint64_t)(uintptr_t)filch__context_start;
 #else
-    __asm__("mrs %0, fpcr" : "=r"(frame->fpcr));
     frame->x19_x28[0] = (uint64_t)(uintptr_t)entry;
     frame->x30 = (uint64_t)(uintptr_t)filch__context_start;
 #endif

@@ -61,6 +61,14 @@ static void watch_thread(struct filch__worker *worker)
         pthread_setspecific(thread_key, worker);
 }
 
+void filch__crew_forget_thread(void)
+{
+    if (!filch__strand_current())
+        return;
+    watch_thread(NULL);
+    filch__strand_set_current(NULL);
+}
+
 static void report(struct filch__worker *worker, int status)
 {
     struct filch_pool *pool = worker->pool;
@@ -276,6 +284,8 @@ void filch__crew_join_all(struct filch_pool *pool)
 
 void filch__crew_destroy(struct filch_pool *pool)
 {
+    if (!pool->worker)
+        return;
     for (size_t i = 0; i < FILCH_WORKERS_MAX && pool->worker[i]; i++) {
         filch__deque_destroy(&pool->worker[i]->deque, &pool->allocator);
         filch__free_aligned(&pool->allocator, pool->worker[i], sizeof *pool->worker[i]);

@@ -56,6 +56,7 @@ static void after_fork_child(void)
                 filch__reclaim_bury(pool->worker[i]->reader);
     pools = NULL;
     filch__store_relaxed(&default_pool, NULL); /* opened again at its next use */
+    filch__crew_forget_thread(); /* the task that forked goes on as an ordinary thread */
     filch__reclaim_after_fork_child();
     filch__unlock(&lock);
 }

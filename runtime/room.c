@@ -91,6 +91,7 @@ static struct filch__caller *caller_get(struct filch_pool *pool)
 void filch__run_here(struct filch_pool *pool, struct filch_future *future)
 {
     struct filch__strand *current = filch__strand_current();
+    filch__add_relaxed(&pool->outside_submitted, 1);
     if (current && current->task && current->pool == pool) { /* under this task's permit */
         const char *label = filch__load_relaxed(&current->label);
         filch_fn *fn = filch__load_relaxed(&current->fn);
@@ -101,6 +102,7 @@ void filch__run_here(struct filch_pool *pool, struct filch_future *future)
     }
     struct filch__caller *caller = caller_get(pool);
     if (!caller) {
+        filch__sub_relaxed(&pool->outside_submitted, 1);
         filch__enqueue(pool, future); /* above the limit rather than lost */
         return;
     }

@@ -150,12 +150,14 @@ int filch__future_ask_stop(struct filch_future *future, bool timed_out, bool *re
 
 bool filch__future_asked_stop(const struct filch_future *future)
 {
-    return filch__load_acquire(&future->priv.state) & CANCEL;
+    uint64_t word = filch__load_acquire(&future->priv.state);
+    return phase_of(word) == FILCH__RUNNING && word & CANCEL;
 }
 
 bool filch__future_timed_out(const struct filch_future *future)
 {
-    return filch__load_relaxed(&future->priv.state) & TIMED_OUT;
+    uint64_t word = filch__load_relaxed(&future->priv.state);
+    return phase_of(word) == FILCH__RUNNING && word & TIMED_OUT;
 }
 
 enum filch__register filch__future_register(struct filch_future *future, struct filch__waiter *waiter,

@@ -89,12 +89,15 @@ void filch__strand_ready(void *target)
     struct filch__worker *worker = filch__worker_current();
     if (worker && worker->pool == pool && worker->permit) {
         filch__ready_here(worker, strand);
-        if (worker->ending)
-            return;
-    } else {
-        filch__inject_push(&pool->ready, &strand->link);
+        if (!worker->ending)
+            filch__pool_notify(pool);
+        return;
     }
+    /* The pool is not the caller's: once the strand is in sight it may end, and the pool be closed. Close waits for the count. */
+    filch__add_seq_cst(&pool->wakers, 1);
+    filch__inject_push(&pool->ready, &strand->link);
     filch__pool_notify(pool);
+    filch__sub_acq_rel(&pool->wakers, 1);
 }
 
 void filch__enqueue(struct filch_pool *pool, struct filch_future *future)

@@ -157,9 +157,10 @@ struct filch_pool {
     _Alignas(FILCH_CACHELINE) uint64_t waits; /* waits of tasks: below bit 32 those in progress, above all there were */
     uint64_t accepted; /* with queue_limit: tasks accepted and not started */
     struct filch__eventcount room;
-    uint32_t quiet; /* futex: counts parks while closing */
+    uint32_t quiet;  /* futex: counts parks while closing */
+    uint32_t wakers; /* threads that make a strand ready and do not own the pool */
     uint64_t failed_starts;
-    uint64_t outside_dropped, outside_run, outside_waits; /* added to by threads that are no workers */
+    uint64_t outside_submitted, outside_dropped, outside_run, outside_waits; /* added to by threads that are no workers */
     struct filch__timekeeper keeper;
     struct filch__lock claim_lock;
     struct filch__claimant *claim_first, *claim_last;
@@ -216,6 +217,7 @@ int filch__crew_start(struct filch_pool *pool, bool admitted, bool reports);
 bool filch__crew_try_retire(struct filch__worker *worker);
 void filch__crew_destroy(struct filch_pool *pool); /* no thread is left */
 void filch__crew_join_all(struct filch_pool *pool);
+void filch__crew_forget_thread(void); /* in a forked child: the calling thread works for no pool */
 struct filch__strand *filch__crew_take_strand(struct filch__worker *worker);
 void filch__crew_cache_strand(struct filch__worker *worker, struct filch__strand *strand);
 bool filch__crew_reserve_strand(struct filch__worker *worker); /* the next take will succeed */

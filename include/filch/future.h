@@ -101,8 +101,9 @@ struct filch_batch {
 };
 
 /* Submit fn(item i) with future i, for all i, at less cost than one by one. Under FILCH_FULL_FAIL accepts what fits from
- * the front; the other futures are done with -EAGAIN, which is returned. On other errors nothing was accepted and all
- * futures are done with it (-EBUSY: the batch is left alone). Further errors: -EOVERFLOW (count * stride).
+ * the front; the other futures are done with -EAGAIN, which is returned (and so with -ENOMEM). -EBUSY: some futures were in
+ * flight; they are left alone, and the others were accepted. On other errors nothing was accepted and all futures are done
+ * with it; -EINVAL for the batch itself and -EOVERFLOW (count * stride) leave them untouched.
  */
 FILCH_API int filch_submit_many(struct filch_pool *pool, const struct filch_batch *batch, filch_fn *fn,
                                 const struct filch_task_options *options);
