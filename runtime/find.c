@@ -11,6 +11,17 @@ static struct filch_future *future_of(struct filch__link *link)
     return filch__container_of(link, struct filch_future, priv.link);
 }
 
+/* Back into the pool's queues, which others can reach. */
+static void requeue(struct filch_pool *pool, uintptr_t item)
+{
+    if (item & 1) {
+        filch__inject_push(&pool->ready, &((struct filch__strand *)(item - 1))->link);
+        return;
+    }
+    filch__add_relaxed(&pool->requeued, 1); /* the queue counts it as submitted once more */
+    filch__inject_push(&pool->entry, (struct filch__link *)(void *)&((struct filch_future *)item)->priv.link);
+}
+
 /* Work is visible that this worker does not do next: another one may. */
 static inline void share(struct filch_pool *pool)
 {
@@ -55,7 +66,7 @@ static uintptr_t take_entry(struct filch__worker *worker)
         item[count - 1 - i] = (uintptr_t)future_of(link[i]);
     if (count > 1 && filch__unlikely(filch__deque_push_all(&worker->deque, item, count - 1, &pool->allocator)))
         for (size_t i = 1; i < count; i++)
-            filch__inject_push(&pool->entry, link[i]);
+            requeue(pool, (uintptr_t)future_of(link[i]));
     if (count > 1 || filch__inject_has_items(&pool->entry))
         share(pool);
     return (uintptr_t)future_of(link[0]);
@@ -231,17 +242,6 @@ static filch__cold bool yield_permit(struct filch__worker *worker)
     return true;
 }
 
-static void put_back(struct filch__worker *worker, uintptr_t item)
-{
-    struct filch_pool *pool = worker->pool;
-    if (!filch__deque_push(&worker->deque, item, &pool->allocator))
-        return;
-    if (item & 1)
-        filch__inject_push(&pool->ready, &((struct filch__strand *)(item - 1))->link);
-    else
-        filch__inject_push(&pool->entry, (struct filch__link *)&((struct filch_future *)item)->priv.link);
-}
-
 uintptr_t filch__worker_next(struct filch__worker *worker)
 {
     struct filch_pool *pool = worker->pool;
@@ -252,7 +252,8 @@ uintptr_t filch__worker_next(struct filch__worker *worker)
         if (worker->searching) {
             item = search(worker);
             if (item && filch__gate_must_yield(filch__load_relaxed(&pool->gate))) {
-                put_back(worker, item); /* the limit fell during the search */
+                if (filch__deque_push(&worker->deque, item, &pool->allocator)) /* the limit fell during the search */
+                    requeue(pool, item);
                 continue;
             }
         } else {
@@ -275,9 +276,6 @@ void filch__worker_flush(struct filch__worker *worker)
     struct filch_pool *pool = worker->pool;
     bool more;
     for (uintptr_t item; (item = filch__deque_take(&worker->deque, &more));)
-        if (item & 1)
-            filch__inject_push(&pool->ready, &((struct filch__strand *)(item - 1))->link);
-        else
-            filch__inject_push(&pool->entry, (struct filch__link *)&((struct filch_future *)item)->priv.link);
+        requeue(pool, item);
     filch__pool_notify(pool);
 }

@@ -29,7 +29,8 @@ static void collect(struct filch_pool *pool, struct filch_pool_stats *stats)
         add_worker(stats, worker);
     }
     uint64_t gate = filch__load_relaxed(&pool->gate);
-    stats->submitted += filch__inject_pushed(&pool->entry) + filch__load_relaxed(&pool->outside_submitted);
+    stats->submitted += filch__inject_pushed(&pool->entry) + filch__load_relaxed(&pool->outside_submitted) -
+                        filch__load_relaxed(&pool->requeued);
     stats->run += filch__load_relaxed(&pool->outside_run);
     stats->dropped += filch__load_relaxed(&pool->outside_dropped);
     stats->blocked_waits += filch__load_relaxed(&pool->outside_waits);

@@ -160,6 +160,7 @@ struct filch_pool {
     uint32_t quiet;  /* futex: counts parks while closing */
     uint32_t wakers; /* threads that make a strand ready and do not own the pool */
     uint64_t failed_starts;
+    uint64_t requeued; /* times that the entry queue has counted a task again */
     uint64_t outside_submitted, outside_dropped, outside_run, outside_waits; /* added to by threads that are no workers */
     struct filch__timekeeper keeper;
     struct filch__lock claim_lock;
