@@ -152,10 +152,9 @@ static void suspend(struct filch__wait *wait)
     struct filch__strand *strand = wait->strand;
     struct filch__worker *worker = strand->worker;
     filch__count(&worker->count.suspensions);
-    filch__add_seq_cst(&strand->pool->waits, FILCH__WAITS_ONE);
     worker->commit = &wait->waiter;
     filch__worker_switch(strand, filch__crew_take_strand(worker), FILCH__AFTER_COMMIT);
-    filch__sub_seq_cst(&strand->pool->waits, 1);
+    filch__count(&strand->worker->count.resumed);
 }
 
 /* A body on a thread's own stack, or one that finds no memory for another strand, blocks its thread. Its permit serves others
@@ -172,15 +171,17 @@ static void block_thread(struct filch__wait *wait)
     } else {
         filch__add_relaxed(&pool->outside_waits, 1);
     }
-    filch__add_seq_cst(&pool->waits, FILCH__WAITS_ONE);
     filch__add_seq_cst(&pool->blocked, 1);
     filch__permit_leave(pool);
     filch__waiter_sleep(&wait->waiter, wait->deadline_ns);
     filch__permit_claim(pool);
     filch__sub_seq_cst(&pool->blocked, 1);
-    filch__sub_seq_cst(&pool->waits, 1);
-    if (worker)
+    if (worker) {
         worker->permit = true;
+        filch__count(&worker->count.resumed);
+    } else {
+        filch__add_relaxed(&pool->outside_resumed, 1);
+    }
 }
 
 void filch__wait_block(struct filch__wait *wait)

@@ -26,9 +26,11 @@ static bool nobody_admitted(struct filch_pool *pool)
  * began in all that time, nothing is left. (A submit that races with close may still come: filch__pool_settle.) */
 static bool is_drained(struct filch_pool *pool)
 {
-    uint64_t waits = filch__load_seq_cst(&pool->waits);
-    return !(uint32_t)waits && nobody_admitted(pool) && queues_empty(pool) && nobody_admitted(pool) &&
-           filch__load_seq_cst(&pool->waits) == waits;
+    struct filch__waits before = filch__pool_waits(pool);
+    if (before.begun != before.ended || !nobody_admitted(pool) || !queues_empty(pool) || !nobody_admitted(pool))
+        return false;
+    struct filch__waits after = filch__pool_waits(pool);
+    return after.begun == before.begun && after.ended == before.ended;
 }
 
 void filch__pool_settle(struct filch_pool *pool)

@@ -131,7 +131,7 @@ static void leave(struct filch__worker *worker)
 /* Uncount the worker and take it out of the table. */
 static void retire_locked(struct filch__worker *worker)
 {
-    filch__store_relaxed(&worker->pool->threads, worker->pool->threads - 1);
+    filch__store_seq_cst(&worker->pool->threads, worker->pool->threads - 1); /* G1: then the worker looks for work */
     filch__victims_remove_locked(worker);
 }
 
@@ -177,8 +177,10 @@ static void *run_worker(void *arg)
         if (!worker->reports)
             filch__add_relaxed(&pool->failed_starts, 1);
         retire(worker);
-        if (worker->permit)
+        if (worker->permit) {
             filch__permit_pass(pool, filch__gate_leave_search(&pool->gate));
+            filch__pool_notify(pool); /* G1: who published work may have relied on this search */
+        }
         worker->permit = false;
         drop_queued(pool, status);
     }

@@ -108,6 +108,11 @@ static uintptr_t take_fairly(struct filch__worker *worker)
 static uintptr_t take_at_once(struct filch__worker *worker)
 {
     uintptr_t item = 0;
+    if (worker->heir) {
+        item = (uintptr_t)worker->heir | 1;
+        worker->heir = NULL;
+        return item;
+    }
     if (filch__unlikely(++worker->tick % FAIR_EVERY == 0))
         item = take_fairly(worker);
     if (!item)
@@ -210,8 +215,11 @@ static bool sleep_until_told(struct filch__worker *worker)
             return true;
         case FILCH__TOKEN_RETIRE:
             filch__store_relaxed(&worker->token, FILCH__TOKEN_NONE);
-            if (filch__crew_try_retire(worker))
+            if (filch__crew_try_retire(worker)) {
+                if (has_work(pool)) /* G1: between its being told and its being uncounted, nobody could be woken or started */
+                    filch__pool_notify(pool);
                 return false;
+            }
             filch__worker_rest(worker);
             break;
         case FILCH__TOKEN_LOOK:
@@ -236,6 +244,9 @@ static filch__cold bool yield_permit(struct filch__worker *worker)
     if (how == FILCH__PARK_NO)
         return false;
     worker->permit = false;
+    if (worker->heir)
+        filch__ready_here(worker, worker->heir);
+    worker->heir = NULL;
     filch__count(&worker->count.gate_waits);
     filch__permit_pass(pool, how);
     filch__worker_rest(worker);
@@ -275,6 +286,9 @@ void filch__worker_flush(struct filch__worker *worker)
 {
     struct filch_pool *pool = worker->pool;
     bool more;
+    if (worker->heir)
+        requeue(pool, (uintptr_t)worker->heir | 1);
+    worker->heir = NULL;
     for (uintptr_t item; (item = filch__deque_take(&worker->deque, &more));)
         requeue(pool, item);
     filch__pool_notify(pool);

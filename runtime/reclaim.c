@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "reclaim.h"
 
-#include "os.h"
+#include "compiler.h"
 
+#include <pthread.h>
 #include <urcu/static/urcu-memb.h> /* for the layout of a reader's record, which is part of the library's ABI */
 #include <urcu/urcu-memb.h>
 
 /* Held by who changes or reads liburcu's list of readers, so that fork finds it whole. */
-static struct filch__lock registry = {PTHREAD_MUTEX_INITIALIZER};
+static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
 
 #ifdef FILCH_TSAN
 static char grace; /* names the edge R1 for ThreadSanitizer */
@@ -15,17 +16,17 @@ static char grace; /* names the edge R1 for ThreadSanitizer */
 
 void *filch__reclaim_register(void)
 {
-    filch__lock(&registry);
+    pthread_mutex_lock(&registry);
     urcu_memb_register_thread();
-    filch__unlock(&registry);
+    pthread_mutex_unlock(&registry);
     return &URCU_TLS(urcu_memb_reader);
 }
 
 void filch__reclaim_unregister(void)
 {
-    filch__lock(&registry);
+    pthread_mutex_lock(&registry);
     urcu_memb_unregister_thread();
-    filch__unlock(&registry);
+    pthread_mutex_unlock(&registry);
 }
 
 void filch__reclaim_enter(void)
@@ -48,9 +49,9 @@ int filch__reclaim_inside(void)
 
 void filch__reclaim_synchronize(void)
 {
-    filch__lock(&registry);
+    pthread_mutex_lock(&registry);
     urcu_memb_synchronize_rcu();
-    filch__unlock(&registry);
+    pthread_mutex_unlock(&registry);
 #ifdef FILCH_TSAN
     __tsan_acquire(&grace);
 #endif
@@ -58,20 +59,20 @@ void filch__reclaim_synchronize(void)
 
 void filch__reclaim_before_fork(void)
 {
-    filch__lock(&registry);
+    pthread_mutex_lock(&registry);
     urcu_memb_call_rcu_before_fork();
 }
 
 void filch__reclaim_after_fork_parent(void)
 {
     urcu_memb_call_rcu_after_fork_parent();
-    filch__unlock(&registry);
+    pthread_mutex_unlock(&registry);
 }
 
 void filch__reclaim_after_fork_child(void)
 {
     urcu_memb_call_rcu_after_fork_child();
-    filch__unlock(&registry);
+    pthread_mutex_unlock(&registry);
 }
 
 void filch__reclaim_bury(void *reader)

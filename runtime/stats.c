@@ -19,6 +19,20 @@ static void add_worker(struct filch_pool_stats *stats, const struct filch__worke
     stats->queue_depth += filch__deque_size(&worker->deque);
 }
 
+struct filch__waits filch__pool_waits(struct filch_pool *pool)
+{
+    struct filch__waits waits = {.ended = filch__load_relaxed(&pool->outside_resumed)};
+    for (size_t i = 0; i < FILCH_WORKERS_MAX; i++) {
+        const struct filch__worker *worker = filch__load_acquire(&pool->worker[i]);
+        if (!worker)
+            break;
+        waits.ended += filch__load_relaxed(&worker->count.resumed);
+        waits.begun += filch__load_relaxed(&worker->count.suspensions) + filch__load_relaxed(&worker->count.blocked_waits);
+    }
+    waits.begun += filch__load_relaxed(&pool->outside_waits);
+    return waits;
+}
+
 static void collect(struct filch_pool *pool, struct filch_pool_stats *stats)
 {
     memset(stats, 0, sizeof *stats);
@@ -37,7 +51,8 @@ static void collect(struct filch_pool *pool, struct filch_pool_stats *stats)
     stats->wakes = filch__load_relaxed(&pool->wakes);
     stats->failed_starts = filch__load_relaxed(&pool->failed_starts);
     stats->queue_depth += filch__inject_size(&pool->entry) + filch__inject_size(&pool->ready);
-    stats->suspended = (uint32_t)filch__load_relaxed(&pool->waits);
+    struct filch__waits waits = filch__pool_waits(pool);
+    stats->suspended = waits.begun > waits.ended ? waits.begun - waits.ended : 0;
     stats->workers = filch__load_relaxed(&pool->threads);
     stats->running = filch__gate_running(gate);
     stats->max_concurrency = filch__gate_limit(gate);

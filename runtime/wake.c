@@ -82,15 +82,26 @@ void filch__ready_here(struct filch__worker *worker, struct filch__strand *stran
         filch__inject_push(&pool->ready, &strand->link);
 }
 
+void filch__ready_next(struct filch__worker *worker, struct filch__strand *strand)
+{
+    if (worker->heir)
+        filch__ready_here(worker, strand);
+    else
+        worker->heir = strand;
+}
+
 void filch__strand_ready(void *target)
 {
     struct filch__strand *strand = target;
     struct filch_pool *pool = strand->pool;
     struct filch__worker *worker = filch__worker_current();
     if (worker && worker->pool == pool && worker->permit) {
-        filch__ready_here(worker, strand);
-        if (!worker->ending)
+        if (worker->ending) {
+            filch__ready_next(worker, strand);
+        } else {
+            filch__ready_here(worker, strand);
             filch__pool_notify(pool);
+        }
         return;
     }
     /* The pool is not the caller's: once the strand is in sight it may end, and the pool be closed. Close waits for the count. */

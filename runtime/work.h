@@ -68,7 +68,7 @@ enum filch__thread_state { FILCH__THREAD_NONE, FILCH__THREAD_LIVE, FILCH__THREAD
 enum { FILCH__CACHE_STRANDS = 32, FILCH__HANDFUL = 64 };
 
 struct filch__counters {
-    uint64_t run, dropped, submitted, stolen, failed_steals, parks, suspensions, blocked_waits, gate_waits;
+    uint64_t run, dropped, submitted, stolen, failed_steals, parks, suspensions, blocked_waits, gate_waits, resumed;
 };
 
 struct filch__worker {
@@ -83,6 +83,7 @@ struct filch__worker {
     bool permit;
     bool searching;
     bool ending;                   /* completing a task: what becomes ready is looked at right after */
+    struct filch__strand *heir;    /* a strand that this worker runs next, ahead of its deque; nobody else sees it */
     struct filch__strand *free;    /* resting strands */
     unsigned free_count;
     enum filch__after after;       /* what the strand switched to does for the one before */
@@ -118,8 +119,6 @@ enum filch__pool_phase {
     FILCH__POOL_CLOSED, /* the workers are gone */
 };
 
-#define FILCH__WAITS_ONE (((uint64_t)1 << 32) + 1) /* a wait begins: + this; it ends: - 1 */
-
 struct filch__claimant { /* a thread in line for a permit */
     struct filch__claimant *next;
     uint32_t granted; /* futex */
@@ -154,14 +153,14 @@ struct filch_pool {
     struct filch__inject ready; /* strands made ready by outside threads */
 
     /* seldom */
-    _Alignas(FILCH_CACHELINE) uint64_t waits; /* waits of tasks: below bit 32 those in progress, above all there were */
+    _Alignas(FILCH_CACHELINE) uint64_t outside_waits, outside_resumed; /* waits of callers that run tasks */
     uint64_t accepted; /* with queue_limit: tasks accepted and not started */
     struct filch__eventcount room;
     uint32_t quiet;  /* futex: counts parks while closing */
     uint32_t wakers; /* threads that make a strand ready and do not own the pool */
     uint64_t failed_starts;
     uint64_t requeued; /* times that the entry queue has counted a task again */
-    uint64_t outside_submitted, outside_dropped, outside_run, outside_waits; /* added to by threads that are no workers */
+    uint64_t outside_submitted, outside_dropped, outside_run; /* added to by threads that are no workers */
     struct filch__timekeeper keeper;
     struct filch__lock claim_lock;
     struct filch__claimant *claim_first, *claim_last;
@@ -196,6 +195,7 @@ void filch__idle_push(struct filch__worker *worker);
 bool filch__idle_tell_one(struct filch_pool *pool, enum filch__token token); /* false: nobody is parked */
 void filch__idle_tell_all(struct filch_pool *pool, enum filch__token token); /* who is parked now */
 void filch__strand_ready(void *strand);                                      /* a waiter's wake */
+void filch__ready_next(struct filch__worker *worker, struct filch__strand *strand); /* by a worker that looks right after */
 void filch__ready_here(struct filch__worker *worker, struct filch__strand *strand);
 void filch__enqueue(struct filch_pool *pool, struct filch_future *future);
 void filch__permit_claim(struct filch_pool *pool); /* blocks the thread until it has a permit */
@@ -236,8 +236,8 @@ bool filch__strand_asked_stop(const struct filch__strand *strand);
 
 static inline bool filch__pool_may_start(const struct filch_pool *pool)
 {
-    uint32_t allowed = filch__gate_limit(filch__load_relaxed(&pool->gate)) + filch__load_relaxed(&pool->blocked);
-    uint32_t threads = filch__load_relaxed(&pool->threads);
+    uint32_t allowed = filch__gate_limit(filch__load_relaxed(&pool->gate)) + filch__load_seq_cst(&pool->blocked);
+    uint32_t threads = filch__load_seq_cst(&pool->threads); /* G1: pairs with a worker that retires, then looks */
     return threads < allowed && threads < FILCH_WORKERS_MAX && !filch__load_relaxed(&pool->stopping);
 }
 

@@ -82,7 +82,8 @@ static void body_end(struct body *body, int status)
         filch__count(&worker->count.run);
     else
         filch__add_relaxed(&strand->pool->outside_run, 1);
-    finish(worker, body->future, record, status);
+    /* Inside another task, that one goes on: then the worker does not come to look. */
+    finish(body->outer ? NULL : worker, body->future, record, status);
 }
 
 /* Runs when the scope is left; by unwinding, too: pthread_exit in a task. The thread's key then ends the worker (crew.c). */
@@ -130,7 +131,7 @@ static void arrive(struct filch__strand *strand, struct filch__strand *before)
     if (after == FILCH__AFTER_CACHE)
         filch__crew_cache_strand(worker, before);
     else if (after == FILCH__AFTER_COMMIT && !filch__waiter_commit(worker->commit))
-        filch__ready_here(worker, before); /* it fired meanwhile: nobody else will resume it */
+        filch__ready_next(worker, before); /* it fired meanwhile: nobody else will resume it */
 }
 
 void filch__worker_switch(struct filch__strand *from, struct filch__strand *to, enum filch__after after)
