@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+# Installs both libraries, the headers, the CMake package and filch.pc.
+#
+# The targets are exported in two files: a program that links the shared library needs no liburcu to build, one that links
+# the static library does, and filch-config.cmake loads the second file only where liburcu is found.
+include(CMakePackageConfigHelpers)
+
+set(FILCH_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/filch)
+
+install(TARGETS filch EXPORT filch-shared FILE_SET HEADERS)
+install(TARGETS filch_static EXPORT filch-static FILE_SET HEADERS)
+foreach(kind IN ITEMS shared static)
+    install(EXPORT filch-${kind} NAMESPACE filch:: DESTINATION ${FILCH_PACKAGE_DIR} FILE filch-${kind}.cmake)
+endforeach()
+
+configure_package_config_file(cmake/filch-config.cmake.in ${CMAKE_CURRENT_BINARY_DIR}/filch-config.cmake
+    INSTALL_DESTINATION ${FILCH_PACKAGE_DIR})
+write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/filch-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES
+    ${CMAKE_CURRENT_BINARY_DIR}/filch-config.cmake
+    ${CMAKE_CURRENT_BINARY_DIR}/filch-config-version.cmake
+    DESTINATION ${FILCH_PACKAGE_DIR})
+
+# The prefix is given relative to the file, so that `cmake --install --prefix` and a moved tree need no edit.
+file(RELATIVE_PATH FILCH_PC_PREFIX ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+string(REGEX REPLACE "/$" "" FILCH_PC_PREFIX "${FILCH_PC_PREFIX}")
+file(RELATIVE_PATH FILCH_PC_LIBDIR ${CMAKE_INSTALL_PREFIX} ${CMAKE_INSTALL_FULL_LIBDIR})
+file(RELATIVE_PATH FILCH_PC_INCLUDEDIR ${CMAKE_INSTALL_PREFIX} ${CMAKE_INSTALL_FULL_INCLUDEDIR})
+configure_file(cmake/filch.pc.in ${CMAKE_CURRENT_BINARY_DIR}/filch.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/filch.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
