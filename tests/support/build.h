@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* build.h - which build the tests are in: sanitizers cost time and memory, so sizes and time-outs follow them; must(). */
+#ifndef TESTS_BUILD_H
+#define TESTS_BUILD_H
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#if defined(__SANITIZE_THREAD__)
+#define TEST_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TEST_TSAN 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define TEST_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TEST_ASAN 1
+#endif
+#endif
+#ifndef TEST_TSAN
+#define TEST_TSAN 0
+#endif
+#ifndef TEST_ASAN
+#define TEST_ASAN 0
+#endif
+#define TEST_SANITIZED (TEST_TSAN || TEST_ASAN)
+
+/* An assertion for any thread and task, in every build: prints itself and aborts. */
+#define must(condition)                                                                                                \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            fprintf(stderr, "%s:%d: must be true: %s\n", __FILE__, __LINE__, #condition);                              \
+            abort();                                                                                                   \
+        }                                                                                                              \
+    } while (0)
+
+/* Seconds until the watchdog acts. No test needs more than a few; the rest is room for a loaded machine. */
+#define TEST_TIMEOUT (TEST_SANITIZED ? 600 : 120)
+
+/* n, or about a tenth of it under a sanitizer. */
+#define TEST_SHARE(n) (TEST_SANITIZED ? ((n) + 9) / 10 : (n))
+
+#if TEST_TSAN
+#ifdef __cplusplus
+extern "C"
+#endif
+const char *__tsan_default_options(void);
+/* The fork tests start threads in the child of a process with threads, which is what filch allows and TSan warns of. */
+const char *__tsan_default_options(void)
+{
+    return "die_after_fork=0";
+}
+#endif
+
+#endif
