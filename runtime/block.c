@@ -33,7 +33,7 @@ static struct filch__strand *pass_on_locked(struct filch__strand *strand, struct
         break;
     case -EINPROGRESS:
         if (first) {
-            next = filch__load_relaxed(&target->priv.runner); /* F4 */
+            next = filch__load_relaxed(&target->priv.runner); /* F5: set before it started */
             filch__strand_lock(next);
             *ret_task = target;
         }
@@ -62,7 +62,7 @@ int filch__cancel(struct filch_future *future, bool timed_out)
     if (r == -ENOENT)
         return filch__future_complete(future, -ECANCELED) ? -EALREADY : 0;
     if (r == -EINPROGRESS && first) {
-        struct filch__strand *runner = filch__load_relaxed(&future->priv.runner); /* F4 */
+        struct filch__strand *runner = filch__load_relaxed(&future->priv.runner); /* F5: set before it started */
         filch__strand_lock(runner);
         pass_down_locked(runner, future);
     }

@@ -55,6 +55,7 @@ int filch__future_status(const struct filch_future *future)
 
 void filch__future_begin(struct filch_future *future, enum filch__phase phase, struct filch__waiter *sink)
 {
+    filch__store_relaxed(&future->priv.runner, NULL); /* F5: not started */
     filch__store_relaxed(&future->priv.state, phase | (sink ? pointer_word(sink) | DIRECT : 0));
 }
 
@@ -63,14 +64,35 @@ void filch__future_fail(struct filch_future *future, int status)
     filch__store_release(&future->priv.state, done_word(status)); /* F1 */
 }
 
-bool filch__future_start(struct filch_future *future)
+void filch__future_drop(struct filch_future *future)
 {
     uint64_t word = filch__load_relaxed(&future->priv.state);
-    do {
+    while (phase_of(word) == FILCH__QUEUED &&
+           !filch__cas_acq_rel(&future->priv.state, &word, (word & ~PHASE) | FILCH__DROPPED))
+        ;
+}
+
+/* A cancel is on its way, or there are no asymmetric barriers. */
+static filch__cold bool start_slow(struct filch_future *future)
+{
+    uint64_t word = filch__load_acquire(&future->priv.state);
+    for (;;) {
         if (phase_of(word) != FILCH__QUEUED)
-            return false;
-    } while (!filch__cas_acq_rel(&future->priv.state, &word, (word & ~PHASE) | FILCH__RUNNING)); /* F4 */
-    return true;
+            return phase_of(word) == FILCH__RUNNING;
+        enum filch__phase next = word & CANCEL ? FILCH__DROPPED : FILCH__RUNNING;
+        if (filch__cas_acq_rel(&future->priv.state, &word, (word & ~PHASE) | next))
+            return next == FILCH__RUNNING;
+    }
+}
+
+bool filch__future_start(struct filch_future *future, void *runner)
+{
+    filch__store_relaxed(&future->priv.runner, runner);
+    filch__os_barrier_light(); /* F5: pairs with filch__future_ask_stop() */
+    uint64_t word = filch__load_relaxed(&future->priv.state);
+    if (filch__likely(filch__os_has_barrier() && phase_of(word) == FILCH__QUEUED && !(word & CANCEL)))
+        return true;
+    return start_slow(future);
 }
 
 /* The first entry of a word's list (see struct filch__waiter_node), and the word's part that stands for an entry. */
@@ -119,20 +141,28 @@ int filch__future_complete(struct filch_future *future, int status)
     return 0;
 }
 
+/* The word is QUEUED and marked: has the task started? */
+static uint64_t decide(struct filch_future *future, uint64_t word)
+{
+    bool started = false;
+    if (filch__os_has_barrier()) {
+        filch__os_barrier(); /* F5: pairs with filch__future_start() */
+        started = filch__load_acquire(&future->priv.runner);
+    }
+    return (word & ~PHASE) | (started ? FILCH__RUNNING : FILCH__DROPPED);
+}
+
 int filch__future_ask_stop(struct filch_future *future, bool timed_out, bool *ret_first)
 {
-    uint64_t word = filch__load_acquire(&future->priv.state);
+    const uint64_t marks = CANCEL | (timed_out ? TIMED_OUT : 0);
+    uint64_t word = filch__load_acquire(&future->priv.state), next;
     for (;;) {
-        uint64_t next;
         switch (phase_of(word)) {
         case FILCH__QUEUED:
-            next = (word & ~PHASE) | FILCH__DROPPED;
+            next = word & CANCEL ? decide(future, word | marks) : word | marks;
             break;
         case FILCH__RUNNING:
-            next = word | CANCEL | (timed_out ? TIMED_OUT : 0);
-            *ret_first = !(word & CANCEL);
-            if (next == word)
-                return -EINPROGRESS;
+            next = word | marks;
             break;
         case FILCH__DROPPED:
             return 0;
@@ -143,15 +173,22 @@ int filch__future_ask_stop(struct filch_future *future, bool timed_out, bool *re
         default:
             return -EINVAL;
         }
-        if (filch__cas_acq_rel(&future->priv.state, &word, next)) /* F4 */
-            return phase_of(next) == FILCH__DROPPED ? 0 : -EINPROGRESS;
+        if (next != word && !filch__cas_acq_rel(&future->priv.state, &word, next))
+            continue;
+        if (phase_of(next) == FILCH__DROPPED)
+            return 0;
+        if (phase_of(next) == FILCH__RUNNING) {
+            *ret_first = phase_of(word) == FILCH__QUEUED || !(word & CANCEL); /* whoever decided, or marked it first */
+            return -EINPROGRESS;
+        }
+        word = next; /* marked; now decide */
     }
 }
 
 bool filch__future_asked_stop(const struct filch_future *future)
 {
     uint64_t word = filch__load_acquire(&future->priv.state);
-    return phase_of(word) == FILCH__RUNNING && word & CANCEL;
+    return phase_of(word) == FILCH__RUNNING && word & CANCEL; /* not before it is decided that it runs */
 }
 
 bool filch__future_timed_out(const struct filch_future *future)

@@ -10,11 +10,14 @@
  * (User addresses have 48 bits on both processors unless a program asks for more.)
  *
  *   step                         by                       how
- *   IDLE, DONE -> QUEUED         submit                   store (the caller owns the future)
+ *   IDLE, DONE -> QUEUED         submit                   store, runner = NULL (the caller owns the future)
  *   IDLE, DONE -> PROMISE        promise_init             store
- *   QUEUED -> RUNNING            the worker that took it  CAS
- *   QUEUED -> DROPPED            cancel                   CAS: decides that fn never runs
- *   RUNNING, DROPPED -> DONE     the worker               exchange: its last access to the future
+ *   runner = strand              the worker that took it  store, light barrier, load: without CANCEL it runs, the phase stays
+ *   QUEUED: + CANCEL             cancel                   CAS; then a barrier, and a look at runner
+ *   QUEUED + CANCEL -> DROPPED   cancel that saw no       CAS: fn never runs
+ *                                runner; the worker
+ *   QUEUED + CANCEL -> RUNNING   cancel that saw one      CAS: fn runs, and is asked to stop
+ *   QUEUED.. DROPPED -> DONE     the worker               exchange: its last access to the future
  *   PROMISE -> DONE              complete, cancel         CAS: one of them; its last access
  *   pointer                      register                 CAS, while LOCK is clear
  *   LOCK, unlock                 unregister               CAS, CAS
@@ -25,7 +28,9 @@
  *   F1 finish: exchange (release) -> done, register, unregister: load (acquire). What the task wrote is seen.
  *   F2 register: CAS (release) -> finish: exchange (acquire). The node is seen.
  *   F3 unlock: CAS (release) -> finish, lock (acquire). The list as it was left is seen.
- *   F4 start: CAS (release) -> cancel: CAS (acquire). The runner is seen.
+ *   F5 start: store runner, light barrier, load word  ||  cancel: CAS CANCEL into the word, barrier (membarrier(2)), load runner.
+ *      Either start sees CANCEL, or cancel sees the runner, or both: then a CAS between the two decides. A started task costs
+ *      no locked instruction for the cancel that mostly does not come. Where membarrier is refused, start is a CAS.
  * The list belongs to whoever made it unreachable: finish, when LOCK was clear in the value that it replaced; else the holder
  * of LOCK, which finds DONE when it wants to unlock, and then completes the waiters that are left.
  * Progress: finish and cancel are wait-free but for retries against one another; register and unregister wait (yielding) for
@@ -56,8 +61,10 @@ void filch__future_begin(struct filch_future *future, enum filch__phase phase, s
 /* Owner: a future that is not in flight is done with `status`. */
 void filch__future_fail(struct filch_future *future, int status);
 
-/* Worker: QUEUED -> RUNNING; false: DROPPED. */
-bool filch__future_start(struct filch_future *future);
+/* Worker: fn is to run, on the strand `runner`; false: it never will. */
+bool filch__future_start(struct filch_future *future, void *runner);
+/* Worker, before start: it shall not run. */
+void filch__future_drop(struct filch_future *future);
 /* Worker: done; completes who waits. The future is not touched afterwards. */
 void filch__future_finish(struct filch_future *future, int status);
 /* A promise: 0, or -EALREADY, or -EINVAL when it is none. */

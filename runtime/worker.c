@@ -97,12 +97,10 @@ void filch__task_run(struct filch__strand *strand, struct filch_future *future)
 {
     struct filch_pool *pool = strand->pool;
     struct filch__record *record = future->priv.record;
-    bool first;
     make_room(pool);
-    filch__store_relaxed(&future->priv.runner, strand);
     if (filch__unlikely(filch__load_relaxed(&pool->phase) == FILCH__POOL_CANCELLING))
-        filch__future_ask_stop(future, false, &first);
-    if (filch__unlikely(!filch__future_start(future))) {
+        filch__future_drop(future);
+    if (filch__unlikely(!filch__future_start(future, strand))) {
         filch__task_drop(pool, future, -ECANCELED);
         return;
     }

@@ -62,7 +62,8 @@ struct filch_task_options {
  * task's own worker. Allocates nothing; blocks only under FILCH_FULL_BLOCK and FILCH_FULL_RUN.
  * What the caller wrote before is visible to fn; what fn wrote is visible after the wait.
  * Errors: -EINVAL (NULL future or fn), -EBUSY (in flight: the future is left alone), -ESHUTDOWN, -EAGAIN (full under
- * FILCH_FULL_FAIL; or no worker could be started), -ESTALE. Except for -EINVAL on NULL and -EBUSY the future is then
+ * FILCH_FULL_FAIL; or no worker could be started), -ECANCELED (a task that was asked to stop, waiting for room), -ESTALE.
+ * Except for -EINVAL on NULL and -EBUSY the future is then
  * done with that error.
  *
  *     struct filch_future f = {0};

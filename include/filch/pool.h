@@ -22,7 +22,7 @@ struct filch_pool;
 enum filch_when_full {
     FILCH_FULL_BLOCK, /* waits for room: blocks a thread, suspends a task */
     FILCH_FULL_FAIL,  /* returns -EAGAIN */
-    FILCH_FULL_RUN,   /* runs the task in the caller, under a permit of the pool */
+    FILCH_FULL_RUN,   /* runs the task in the caller, under a permit of the pool (with FILCH_TASK_OWN_THREAD: as _BLOCK) */
 };
 
 enum filch_close {

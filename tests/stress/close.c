@@ -10,7 +10,7 @@ struct cycle {
     struct filch_pool *pool;
     uint64_t random;
     atomic_int runs, drops, accepted;
-    atomic_int go;
+    atomic_int go, threads;
     enum filch_close mode;
     atomic_int closed;
 };
@@ -36,7 +36,7 @@ static int run_task(void *data)
     if (random_below(&task->random, 4))
         return 0;
     /* Some submit a child to the closing pool and wait for it: refused or not, the wait must return. */
-    struct task child = {.cycle = cycle, .random = 1}; /* its first numbers make no grandchildren */
+    struct task child = {.cycle = cycle, .random = random_next(&task->random)};
     struct filch_task_options options = {.dropped = dropped};
     int result = filch_submit_with(NULL, &child.future, run_task, &child, &options);
     claim(result == 0 || result == -ESHUTDOWN);
@@ -50,7 +50,7 @@ static void *submit_until_refused(void *data)
     struct cycle *cycle = data;
     struct filch_task_options options = {.dropped = dropped};
     struct task tasks[most_tasks];
-    uint64_t random = cycle->random + (uint64_t)thread_id();
+    uint64_t random = cycle->random + (uint64_t)atomic_fetch_add(&cycle->threads, 1);
     memset(tasks, 0, sizeof tasks);
     while (!atomic_load(&cycle->go))
         sched_yield();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* limit.c - never more bodies than the limit, and no permit lost: trees of waiting tasks, nested to four times the limit,
- * with errors, cancels, deadlines and bodies that keep their own thread; then under a limit that moves at random.
+/* limit.c - never more bodies than the limit, and no permit lost: trees of waiting tasks, nested to four times the
+ * limit, with errors, cancels, deadlines and bodies that keep their own thread; then under a limit that moves at
+ * random.
  */
 #include "support/stress.h"
 
@@ -104,7 +105,7 @@ static void round_at(unsigned limit, uint64_t *random)
     struct load load = {.pool = pool_open(&config),
                         .own_thread_one_in = random_below(random, 2) * 5,
                         .cancel_one_in = random_below(random, 2) * 6};
-    unsigned nested = limit > 8 ? 8 : 4 * limit, roots = TEST_SHARE(200);
+    unsigned nested = limit > 8 ? 8 : 4 * limit, roots = TEST_SHARE(60);
     claim(high_water(&load, roots, nested, random) <= (int)limit);
     meet_all(load.pool, limit);
     struct resizer resizer = {.pool = load.pool, .most = limit + 2, .random = random_next(random)};

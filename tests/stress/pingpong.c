@@ -2,8 +2,8 @@
 /* pingpong.c - no wake-up is lost: one or two tasks at a time between threads and pool, so that every exchange meets
  * workers, waiters and the last worker of all as they fall asleep, wake, start or retire.
  *
- * A lost wake-up hangs the round, and the watchdog shows it. There is nothing that would hide it: the idle time-outs are
- * either far longer than the watchdog's, or so short that the worker is gone.
+ * A lost wake-up hangs the round, and the watchdog shows it. There is nothing that would hide it: the idle time-outs
+ * are either far longer than the watchdog's, or so short that the worker is gone.
  */
 #include "support/stress.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* build.h - which build the tests are in: sanitizers cost time and memory, so sizes and time-outs follow them; must(). */
+/* build.h - which build the tests are in, for sanitizers cost time and memory; and must(). */
 #ifndef TESTS_BUILD_H
 #define TESTS_BUILD_H
 
@@ -52,6 +52,18 @@ const char *__tsan_default_options(void);
 const char *__tsan_default_options(void)
 {
     return "die_after_fork=0";
+}
+#endif
+
+#if TEST_ASAN
+#ifdef __cplusplus
+extern "C"
+#endif
+const char *__asan_default_options(void);
+/* An allocation that is far too large must fail as it does without a sanitizer. */
+const char *__asan_default_options(void)
+{
+    return "allocator_may_return_null=1";
 }
 #endif
 

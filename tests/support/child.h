@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* child.h - run something that may end its process, in a process of its own: how it ended and what it wrote.
  *
- * child_run starts a program afresh (no threads of ours are in it); child_fork continues in a fork of this process, for
- * the tests of fork itself. A child that hangs is killed by its alarm, which the parent sees as SIGALRM.
+ * child_run starts a program afresh (no threads of ours are in it); child_fork continues in a fork of this process,
+ * for the tests of fork itself. A child that hangs is killed by its alarm, which the parent sees as SIGALRM.
  */
 #ifndef TESTS_CHILD_H
 #define TESTS_CHILD_H
@@ -25,7 +25,8 @@ static inline void child_collect(struct child *child, pid_t pid, int fd)
     char rest[512];
     for (;;) {
         bool full = used == sizeof child->output - 1;
-        ssize_t got = read(fd, full ? rest : child->output + used, full ? sizeof rest : sizeof child->output - 1 - used);
+        size_t room = full ? sizeof rest : sizeof child->output - 1 - used;
+        ssize_t got = read(fd, full ? rest : child->output + used, room);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)

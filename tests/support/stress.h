@@ -3,7 +3,7 @@
  *
  *     FILCH_SEED=n       the seed of the first round; each further round has the next one. Not given: by the clock
  *     FILCH_ROUNDS=n     so many rounds; 1 with the seed that a failure printed replays that round
- *     FILCH_STRESS=ci    (or not given) a few seconds;  FILCH_STRESS=full  the counts that docs/reliability.md states
+ *     FILCH_STRESS=ci    (or not given) a few seconds; =full the counts of a full run
  *     FILCH_CPU=n        stay on this processor
  *
  * Threads are not replayed, only what each of them does: a race may need several rounds of one seed.
@@ -43,8 +43,8 @@ static inline void stress_pin(void)
     must(sched_setaffinity(0, sizeof set, &set) == 0);
 }
 
-/* `full_rounds`: rounds of a full run, a tenth of it under a sanitizer. A short run ends after the round in which `ci_ms`
- * have passed. */
+/* `full_rounds`: rounds of a full run, a tenth of it under a sanitizer. A short run ends after the round in which
+ * `ci_ms` have passed. */
 static inline void stress_begin(char **argv, const char *name, unsigned ci_ms, uint64_t full_rounds)
 {
     const char *size = getenv("FILCH_STRESS");

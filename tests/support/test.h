@@ -9,8 +9,8 @@
  *     plain_future --list             their names
  *     FILCH_TEST_FORK=1 plain_future  each in a process of its own; goes on after a failure
  *
- * A failed assertion prints itself and aborts, so that a core or a debugger shows all threads. must() is for task bodies
- * and threads of a test, where Criterion's assertions may not be used: it aborts in both builds.
+ * A failed assertion prints itself and aborts, so that a core or a debugger shows all threads. must() is for task
+ * bodies and threads of a test, where Criterion's assertions may not be used: it aborts in both builds.
  */
 #ifndef TESTS_TEST_H
 #define TESTS_TEST_H

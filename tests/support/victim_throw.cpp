@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* victim_throw.cpp - a C++ program whose task throws: `victim_throw escape`; or catches what it threw: `victim_throw catch`. */
+/* victim_throw.cpp - a C++ program whose task throws: `victim_throw escape`; or catches what it threw: `... catch`. */
 #include <filch/filch.h>
 
 #include <cstdio>

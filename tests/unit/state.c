@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* state.c - a future's word: its phases, its list of waiters, and who gets that list when several reach for it. */
+#include "os.h"
 #include "state.h"
 
 #include "support/tasks.h"
 #include "support/test.h"
+
+static char runner[1]; /* stands for a strand */
 
 static void count_wake(void *target)
 {
@@ -20,20 +23,23 @@ Test(state, phases_follow_the_table, .timeout = TEST_TIMEOUT)
     filch__future_begin(&future, FILCH__QUEUED, NULL);
     cr_assert_eq(filch__future_phase(&future), FILCH__QUEUED);
     cr_assert(filch__future_in_flight(&future));
-    cr_assert(filch__future_start(&future));
-    cr_assert_eq(filch__future_phase(&future), FILCH__RUNNING);
-    cr_assert_not(filch__future_start(&future), "it has started");
+    cr_assert(filch__future_start(&future, runner));
+    cr_assert(filch__future_in_flight(&future));
     cr_assert_not(filch__future_asked_stop(&future));
     cr_assert_eq(filch__future_ask_stop(&future, false, &first), -EINPROGRESS);
     cr_assert(first);
+    cr_assert_eq(filch__future_phase(&future), FILCH__RUNNING);
     cr_assert_eq(filch__future_ask_stop(&future, true, &first), -EINPROGRESS);
     cr_assert_not(first);
     cr_assert(filch__future_asked_stop(&future));
     cr_assert(filch__future_timed_out(&future));
+    cr_assert_eq(future.priv.runner, runner, "whom to ask");
     filch__future_finish(&future, -12345);
     cr_assert_eq(filch__future_phase(&future), FILCH__DONE);
     cr_assert_eq(filch__future_status(&future), -12345);
     cr_assert_not(filch__future_in_flight(&future));
+    cr_assert_not(filch__future_asked_stop(&future), "whatever bits its status has");
+    cr_assert_not(filch__future_timed_out(&future));
     cr_assert_eq(filch__future_ask_stop(&future, false, &first), -EALREADY);
 }
 
@@ -46,7 +52,20 @@ Test(state, a_queued_one_that_is_asked_never_starts, .timeout = TEST_TIMEOUT)
     cr_assert_eq(filch__future_phase(&future), FILCH__DROPPED);
     cr_assert(filch__future_in_flight(&future), "until it is taken out of its queue");
     cr_assert_eq(filch__future_ask_stop(&future, false, &first), 0);
-    cr_assert_not(filch__future_start(&future));
+    cr_assert_not(filch__future_start(&future, runner));
+    filch__future_finish(&future, -ECANCELED);
+    cr_assert_eq(filch__future_status(&future), -ECANCELED);
+}
+
+Test(state, a_dropped_one_never_starts, .timeout = TEST_TIMEOUT)
+{
+    struct filch_future future = {0};
+    bool first;
+    filch__future_begin(&future, FILCH__QUEUED, NULL);
+    filch__future_drop(&future);
+    cr_assert_eq(filch__future_phase(&future), FILCH__DROPPED);
+    cr_assert_not(filch__future_start(&future, runner));
+    cr_assert_eq(filch__future_ask_stop(&future, false, &first), 0);
     filch__future_finish(&future, -ECANCELED);
     cr_assert_eq(filch__future_status(&future), -ECANCELED);
 }
@@ -91,8 +110,7 @@ Test(state, the_first_waiter_needs_no_node_the_next_does, .timeout = TEST_TIMEOU
             cr_assert_eq(filch__future_register(&future, &waiters[i], &nodes[i]), FILCH__REGISTERED);
         cr_assert(filch__waiter_commit(&waiters[i]));
     }
-    cr_assert(filch__future_start(&future));
-    cr_assert_eq(filch__future_phase(&future), FILCH__RUNNING, "the list does not disturb the phase");
+    cr_assert(filch__future_start(&future, runner));
     filch__future_finish(&future, 4);
     for (int i = 0; i < 3; i++)
         cr_assert_eq(atomic_load(&wakes[i]), 1);
@@ -146,7 +164,7 @@ Test(state, a_sink_is_told_and_others_may_wait_too, .timeout = TEST_TIMEOUT)
     cr_assert_eq(filch__future_register(&future, &waiter, NULL), FILCH__REGISTER_NEEDS_NODE);
     cr_assert_eq(filch__future_register(&future, &waiter, &node), FILCH__REGISTERED);
     cr_assert(filch__waiter_commit(&waiter));
-    cr_assert(filch__future_start(&future));
+    cr_assert(filch__future_start(&future, runner));
     cr_assert_null(told);
     filch__future_finish(&future, 0);
     cr_assert_eq(told, &future);
@@ -215,7 +233,7 @@ Test(state, waiters_come_and_go_while_it_ends, .timeout = TEST_TIMEOUT)
         wait_until(atomic_load(&crowd.ready) > round % threads_count);
         if (round % 2)
             cr_assert_eq(filch__future_complete(future, round), 0);
-        else if (filch__future_start(future))
+        else if (filch__future_start(future, runner))
             filch__future_finish(future, round);
         wait_until(atomic_load(&crowd.over) == threads_count);
         memset(future, 0xdd, sizeof *future);
@@ -251,7 +269,7 @@ static void *ask_to_stop(void *data)
     }
 }
 
-Test(state, asking_races_with_starting_and_one_wins, .timeout = TEST_TIMEOUT)
+static void fight_duel(void)
 {
     static struct duel duel;
     memset(&duel, 0, sizeof duel);
@@ -262,7 +280,7 @@ Test(state, asking_races_with_starting_and_one_wins, .timeout = TEST_TIMEOUT)
         atomic_store(&duel.phase, phase);
         for (volatile int i = round % 200; i > 0; i--)
             ;
-        bool started = filch__future_start(&duel.future);
+        bool started = filch__future_start(&duel.future, runner);
         while (atomic_load(&duel.phase) == phase)
             sched_yield();
         must(duel.answer == (started ? -EINPROGRESS : 0));
@@ -271,4 +289,15 @@ Test(state, asking_races_with_starting_and_one_wins, .timeout = TEST_TIMEOUT)
     duel.stop = true;
     atomic_fetch_add(&duel.phase, 1);
     thread_join(thread);
+}
+
+/* With asymmetric barriers the start is a store and a load, and the barrier is the canceller's; without it is a CAS. */
+Test(state, asking_races_with_starting_and_one_wins, .timeout = TEST_TIMEOUT)
+{
+    filch__os_barrier_init();
+    bool works = filch__os_barrier_works;
+    fight_duel();
+    filch__os_barrier_works = false;
+    fight_duel();
+    filch__os_barrier_works = works;
 }
