@@ -125,7 +125,7 @@ int filch_pool_close(struct filch_pool *pool, enum filch_close mode, uint64_t de
     filch__crew_join_all(pool);
     while (filch__load_acquire(&pool->wakers)) /* they are a few instructions from letting go of the pool */
         filch__os_yield();
-    filch__timekeeper_destroy(&pool->keeper);
+    filch__timekeeper_stop(&pool->keeper);
     filch__process_remove(pool);
     filch__store_seq_cst(&pool->phase, FILCH__POOL_CLOSED); /* before settling: a late submit settles itself from here on */
     filch__pool_settle(pool);

@@ -216,6 +216,8 @@ static bool sleep_until_told(struct filch__worker *worker)
         case FILCH__TOKEN_RETIRE:
             filch__store_relaxed(&worker->token, FILCH__TOKEN_NONE);
             if (filch__crew_try_retire(worker)) {
+                if (filch__load_relaxed(&pool->threads) > filch__load_relaxed(&pool->min_workers))
+                    filch__idle_tell_one(pool, FILCH__TOKEN_LOOK); /* the rest may all have gone to sleep for good */
                 if (has_work(pool)) /* G1: between its being told and its being uncounted, nobody could be woken or started */
                     filch__pool_notify(pool);
                 return false;

@@ -78,6 +78,7 @@ static void destroy(struct filch_pool *pool)
         pool->callers = next;
     }
     filch__eventcount_destroy(&pool->room);
+    filch__timekeeper_destroy(&pool->keeper);
     filch__lock_destroy(&pool->claim_lock);
     filch__lock_destroy(&pool->lock);
     if (pool->worker)
@@ -105,7 +106,6 @@ static struct filch_pool *create(const struct filch_pool_config *config, const s
     if (pool->worker)
         memset(pool->worker, 0, FILCH_WORKERS_MAX * sizeof *pool->worker);
     if (!pool->worker || filch__victims_init(pool)) {
-        filch__timekeeper_destroy(&pool->keeper);
         destroy(pool);
         return NULL;
     }
@@ -160,7 +160,7 @@ int filch_pool_open(struct filch_pool **ret_pool, const struct filch_pool_config
         filch__unlock(&pool->lock);
         filch__idle_tell_all(pool, FILCH__TOKEN_RETIRE);
         filch__crew_join_all(pool);
-        filch__timekeeper_destroy(&pool->keeper);
+        filch__timekeeper_stop(&pool->keeper);
         destroy(pool);
         return r;
     }
@@ -210,7 +210,7 @@ int filch_pool_resize(struct filch_pool *pool, unsigned min_workers, unsigned ma
     while (filch__load_relaxed(&pool->threads) < least && !filch__crew_start(pool, false, false))
         ;
     if (fewer)
-        filch__idle_tell_all(pool, FILCH__TOKEN_LOOK); /* those who slept for good may be surplus now */
+        filch__idle_tell_one(pool, FILCH__TOKEN_LOOK); /* it finds that there is a surplus, and sleeps with a time-out */
     filch__pool_notify(pool); /* there may be work for new permits; who is woken and finds some wakes the next */
     return 0;
 }

@@ -76,13 +76,15 @@ void filch__future_drop(struct filch_future *future)
 static filch__cold bool start_slow(struct filch_future *future)
 {
     uint64_t word = filch__load_acquire(&future->priv.state);
-    for (;;) {
-        if (phase_of(word) != FILCH__QUEUED)
-            return phase_of(word) == FILCH__RUNNING;
-        enum filch__phase next = word & CANCEL ? FILCH__DROPPED : FILCH__RUNNING;
-        if (filch__cas_acq_rel(&future->priv.state, &word, (word & ~PHASE) | next))
-            return next == FILCH__RUNNING;
+    while (phase_of(word) == FILCH__QUEUED) {
+        uint64_t next = (word & ~PHASE) | (word & CANCEL ? FILCH__DROPPED : FILCH__RUNNING);
+        if (filch__cas_acq_rel(&future->priv.state, &word, next))
+            word = next;
     }
+    if (phase_of(word) == FILCH__RUNNING)
+        return true;
+    filch__store_relaxed(&future->priv.runner, NULL); /* for a canceller that comes to see only the end */
+    return false;
 }
 
 bool filch__future_start(struct filch_future *future, void *runner)
@@ -155,6 +157,7 @@ static uint64_t decide(struct filch_future *future, uint64_t word)
 int filch__future_ask_stop(struct filch_future *future, bool timed_out, bool *ret_first)
 {
     const uint64_t marks = CANCEL | (timed_out ? TIMED_OUT : 0);
+    bool marked = false; /* by this call */
     uint64_t word = filch__load_acquire(&future->priv.state), next;
     for (;;) {
         switch (phase_of(word)) {
@@ -166,8 +169,8 @@ int filch__future_ask_stop(struct filch_future *future, bool timed_out, bool *re
             break;
         case FILCH__DROPPED:
             return 0;
-        case FILCH__DONE:
-            return -EALREADY;
+        case FILCH__DONE: /* dropped because of this call, and already ended? */
+            return marked && !filch__load_relaxed(&future->priv.runner) ? 0 : -EALREADY;
         case FILCH__PROMISE:
             return -ENOENT;
         default:
@@ -181,7 +184,8 @@ int filch__future_ask_stop(struct filch_future *future, bool timed_out, bool *re
             *ret_first = phase_of(word) == FILCH__QUEUED || !(word & CANCEL); /* whoever decided, or marked it first */
             return -EINPROGRESS;
         }
-        word = next; /* marked; now decide */
+        word = next;
+        marked = true; /* now decide */
     }
 }
 

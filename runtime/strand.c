@@ -9,6 +9,7 @@
 #include <string.h>
 
 #ifdef FILCH_ASAN
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #include <sanitizer/lsan_interface.h>
 #endif
@@ -240,14 +241,20 @@ void filch__strand_abandon(struct filch__strand *strand, struct filch__strand *n
 {
     void *fiber = native->tsan_fiber;
     filch__strand_set_current(native);
-    if (strand != native)
-        thread_edge(true);
+    if (strand == native)
+        return;
+#ifdef FILCH_ASAN
+    /* Back on the thread's stack by unwinding, not by a switch; its frames were left without their epilogues. */
+    __sanitizer_start_switch_fiber(NULL, native->asan_bottom, native->asan_size);
+    __sanitizer_finish_switch_fiber(NULL, NULL, NULL);
+    __asan_handle_no_return();
+#endif
+    thread_edge(true);
 #ifdef FILCH_TSAN
     __tsan_switch_to_fiber(fiber, __tsan_switch_to_fiber_no_sync);
 #endif
     (void)fiber;
-    if (strand != native)
-        thread_edge(false);
+    thread_edge(false);
 }
 
 void filch__strand_lock(struct filch__strand *strand)

@@ -3,7 +3,7 @@
 
 #include <filch/detail/atomic.h>
 
-#include <stddef.h>
+#include <errno.h>
 
 /* Make the later of two heaps the first child of the earlier. Either may be NULL. */
 static struct filch__timer *meld(struct filch__timer *a, struct filch__timer *b)
@@ -101,7 +101,7 @@ void filch__timekeeper_init(struct filch__timekeeper *keeper)
     filch__lock_init(&keeper->lock);
 }
 
-void filch__timekeeper_destroy(struct filch__timekeeper *keeper)
+void filch__timekeeper_stop(struct filch__timekeeper *keeper)
 {
     filch__lock(&keeper->lock);
     keeper->stop = true;
@@ -111,6 +111,10 @@ void filch__timekeeper_destroy(struct filch__timekeeper *keeper)
     filch__unlock(&keeper->lock);
     if (started)
         pthread_join(keeper->thread, NULL);
+}
+
+void filch__timekeeper_destroy(struct filch__timekeeper *keeper)
+{
     filch__lock_destroy(&keeper->lock);
 }
 
@@ -119,8 +123,8 @@ int filch__timekeeper_start(struct filch__timekeeper *keeper)
     if (filch__load_acquire(&keeper->started))
         return 0;
     filch__lock(&keeper->lock);
-    int r = keeper->started ? 0 : filch__os_thread_start(&keeper->thread, keep_time, keeper);
-    if (!r)
+    int r = keeper->stop ? -ESHUTDOWN : 0;
+    if (!r && !keeper->started && !(r = filch__os_thread_start(&keeper->thread, keep_time, keeper)))
         filch__store_release(&keeper->started, true);
     filch__unlock(&keeper->lock);
     return r;

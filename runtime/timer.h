@@ -31,9 +31,10 @@ struct filch__timekeeper {
 };
 
 void filch__timekeeper_init(struct filch__timekeeper *keeper);
-void filch__timekeeper_destroy(struct filch__timekeeper *keeper); /* joins the thread; no timer is left */
+void filch__timekeeper_stop(struct filch__timekeeper *keeper); /* joins the thread; no timer is left, none will come */
+void filch__timekeeper_destroy(struct filch__timekeeper *keeper); /* after stop */
 
-/* Start the thread, if need be. 0 or a negative errno; once it was 0, adding a timer cannot fail. */
+/* Start the thread, if need be. 0 or a negative errno (-ESHUTDOWN: stopped); once it was 0, adding a timer cannot fail. */
 int filch__timekeeper_start(struct filch__timekeeper *keeper);
 void filch__timer_add(struct filch__timekeeper *keeper, struct filch__timer *timer, uint64_t deadline_ns,
                      struct filch__wakeup (*fire)(struct filch__timer *timer));

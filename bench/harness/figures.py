@@ -5,6 +5,8 @@ import statistics
 
 # With fewer clean rounds than this the dirty ones are counted too, and the table says so.
 CLEAN_MIN = 3
+# /proc/stat counts in hundredths of a second: a share of less than this is mostly rounding.
+TELLING_SECONDS = 0.2
 
 
 class Figures:
@@ -79,6 +81,8 @@ def format_rounds(figures, case):
     text = f"{len(own)} rounds, {dirty} dropped"
     if len(own) - dirty < CLEAN_MIN and dirty:
         text = f"{len(own)} rounds, {dirty} of them DIRTY but counted: not to be trusted"
+    if max(r["seconds"] for r in own) < TELLING_SECONDS:
+        return f"{text} (too short to tell others' load)"
     return (f"{text} (others' load up to {max(r['foreign'] for r in own):.1%}, "
             f"steal up to {max(r['steal'] for r in own):.1%})")
 
