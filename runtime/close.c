@@ -11,7 +11,7 @@ static bool queues_empty(struct filch_pool *pool)
     bool empty = true;
     filch__lock(&pool->lock);
     for (size_t i = 0; i < FILCH_WORKERS_MAX && pool->worker[i] && empty; i++)
-        empty = !filch__deque_has_items(&pool->worker[i]->deque);
+        empty = !filch__deque_has_items(&pool->worker[i]->deque) && !filch__handful_has_items(&pool->worker[i]->handful);
     filch__unlock(&pool->lock);
     return empty;
 }
@@ -71,11 +71,12 @@ static int begin_close(struct filch_pool *pool, enum filch_close mode)
 {
     int r = -EALREADY;
     filch__lock(&pool->lock);
-    if (pool->phase != FILCH__POOL_CLOSED && !pool->closer) {
+    uint32_t phase = filch__load_relaxed(&pool->phase);
+    if (phase != FILCH__POOL_CLOSED && !pool->closer) {
         pool->closer = true;
         if (mode == FILCH_CLOSE_CANCEL)
             filch__store_seq_cst(&pool->phase, FILCH__POOL_CANCELLING);
-        else if (pool->phase == FILCH__POOL_OPEN)
+        else if (phase == FILCH__POOL_OPEN)
             filch__store_seq_cst(&pool->phase, FILCH__POOL_DRAINING);
         r = 0;
     }

@@ -145,7 +145,7 @@ static void retire(struct filch__worker *worker)
 bool filch__crew_try_retire(struct filch__worker *worker)
 {
     struct filch_pool *pool = worker->pool;
-    if (filch__deque_size(&worker->deque))
+    if (filch__deque_size(&worker->deque) || filch__handful_size(&worker->handful))
         return false;
     filch__lock(&pool->lock);
     bool ends = pool->stopping || pool->threads > pool->min_workers;

@@ -48,28 +48,67 @@ static uintptr_t take_ready(struct filch__worker *worker)
     return (uintptr_t)filch__container_of(link, struct filch__strand, link) | 1;
 }
 
-/* A handful from the entry queue: a fair share of what is there, so that the rest stays in order and in sight. The worker
- * takes its deque from the newest end, so what came first is pushed last. */
+/* Keep tasks to be taken in order, and in sight of others. A deque's newest is taken first, so there the first is pushed last. */
+static void keep(struct filch__worker *worker, uintptr_t *item, size_t count)
+{
+    if (filch__os_has_barrier()) {
+        filch__handful_fill(&worker->handful, item, count);
+        return;
+    }
+    for (size_t i = 0; i < count / 2; i++) {
+        uintptr_t swap = item[i];
+        item[i] = item[count - 1 - i];
+        item[count - 1 - i] = swap;
+    }
+    if (filch__unlikely(filch__deque_push_all(&worker->deque, item, count, &worker->pool->allocator)))
+        for (size_t i = count; i-- > 0;)
+            requeue(worker->pool, item[i]);
+}
+
+static uintptr_t take_handful(struct filch__worker *worker)
+{
+    uintptr_t item = filch__handful_take(&worker->handful);
+    if (item && filch__handful_has_items(&worker->handful))
+        share(worker->pool);
+    return item;
+}
+
+/* With an empty handful: a fair share of the entry queue, so that the rest stays in order and in sight. */
 static uintptr_t take_entry(struct filch__worker *worker)
 {
     struct filch_pool *pool = worker->pool;
-    struct filch__link *link[FILCH__HANDFUL];
+    struct filch__link *link[FILCH__HANDFUL + 1];
     uintptr_t item[FILCH__HANDFUL];
-    size_t share_of = filch__inject_size(&pool->entry);
-    if (!share_of)
+    size_t fair = filch__inject_size(&pool->entry);
+    if (!fair)
         return 0;
-    share_of = share_of / 2 / (filch__load_relaxed(&pool->threads) + 1) + 1;
-    size_t count = filch__inject_take(&pool->entry, link, share_of < FILCH__HANDFUL ? share_of : FILCH__HANDFUL);
+    fair = fair / 2 / (filch__load_relaxed(&pool->threads) + 1) + 1;
+    size_t count = filch__inject_take(&pool->entry, link, fair < FILCH__HANDFUL ? fair : FILCH__HANDFUL);
     if (!count)
         return 0;
     for (size_t i = 1; i < count; i++)
-        item[count - 1 - i] = (uintptr_t)future_of(link[i]);
-    if (count > 1 && filch__unlikely(filch__deque_push_all(&worker->deque, item, count - 1, &pool->allocator)))
-        for (size_t i = 1; i < count; i++)
-            requeue(pool, (uintptr_t)future_of(link[i]));
+        item[i - 1] = (uintptr_t)future_of(link[i]);
+    if (count > 1)
+        keep(worker, item, count - 1);
     if (count > 1 || filch__inject_has_items(&pool->entry))
         share(pool);
     return (uintptr_t)future_of(link[0]);
+}
+
+/* By force, when nothing else is to be had: the later half of somebody's handful. In a read section. */
+static uintptr_t open_handful(struct filch__worker *worker, struct filch__table *table, size_t start)
+{
+    uintptr_t items[FILCH__HANDFUL];
+    for (size_t i = 0; i < table->count; i++) {
+        struct filch__worker *victim = table->worker[(start + i) % table->count];
+        size_t count = victim == worker ? 0 : filch__handful_open(&victim->handful, items);
+        if (!count)
+            continue;
+        if (count > 1)
+            keep(worker, items + 1, count - 1); /* this worker's own is empty, or it would not be here */
+        return items[0];
+    }
+    return 0;
 }
 
 static uintptr_t steal(struct filch__worker *worker)
@@ -86,6 +125,8 @@ static uintptr_t steal(struct filch__worker *worker)
             filch__count(&worker->count.failed_steals);
         }
     }
+    if (!item)
+        item = open_handful(worker, table, start);
     filch__reclaim_leave();
     if (item) {
         filch__count(&worker->count.stolen);
@@ -98,6 +139,8 @@ static uintptr_t steal(struct filch__worker *worker)
 static uintptr_t take_fairly(struct filch__worker *worker)
 {
     uintptr_t item = take_ready(worker);
+    if (!item)
+        item = take_handful(worker);
     if (!item)
         item = take_entry(worker);
     if (!item && filch__deque_steal(&worker->deque, &item) != FILCH__STEAL_OK)
@@ -120,6 +163,8 @@ static uintptr_t take_at_once(struct filch__worker *worker)
     if (!item)
         item = take_own(worker);
     if (!item)
+        item = take_handful(worker);
+    if (!item)
         item = take_entry(worker);
     if (!item)
         item = steal(worker);
@@ -135,7 +180,7 @@ static bool has_work(struct filch_pool *pool)
     filch__reclaim_enter();
     struct filch__table *table = filch__load_acquire(&pool->table);
     for (size_t i = 0; i < table->count && !found; i++)
-        found = filch__deque_has_items(&table->worker[i]->deque);
+        found = filch__deque_has_items(&table->worker[i]->deque) || filch__handful_has_items(&table->worker[i]->handful);
     filch__reclaim_leave();
     return found;
 }
@@ -147,6 +192,8 @@ static uintptr_t search(struct filch__worker *worker)
         item = take_ready(worker);
         if (!item)
             item = take_own(worker);
+        if (!item)
+            item = take_handful(worker);
         if (!item)
             item = take_entry(worker);
         if (!item)
@@ -292,6 +339,8 @@ void filch__worker_flush(struct filch__worker *worker)
         requeue(pool, (uintptr_t)worker->heir | 1);
     worker->heir = NULL;
     for (uintptr_t item; (item = filch__deque_take(&worker->deque, &more));)
+        requeue(pool, item);
+    for (uintptr_t item; (item = filch__handful_take(&worker->handful));)
         requeue(pool, item);
     filch__pool_notify(pool);
 }

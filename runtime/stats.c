@@ -16,7 +16,7 @@ static void add_worker(struct filch_pool_stats *stats, const struct filch__worke
     stats->suspensions += filch__load_relaxed(&count->suspensions);
     stats->blocked_waits += filch__load_relaxed(&count->blocked_waits);
     stats->gate_waits += filch__load_relaxed(&count->gate_waits);
-    stats->queue_depth += filch__deque_size(&worker->deque);
+    stats->queue_depth += filch__deque_size(&worker->deque) + filch__handful_size(&worker->handful);
 }
 
 struct filch__waits filch__pool_waits(struct filch_pool *pool)
@@ -128,7 +128,8 @@ int filch_pool_dump(const struct filch_pool *pool, FILE *out)
         const struct filch__strand *strand = filch__load_relaxed(&worker->running);
         if (!strand)
             continue;
-        fprintf(out, "  worker %u, %zu queued: ", worker->id, filch__deque_size(&worker->deque));
+        fprintf(out, "  worker %u, %zu queued: ", worker->id,
+                filch__deque_size(&worker->deque) + filch__handful_size(&worker->handful));
         print_task(out, strand);
     }
     filch__strands_visit(&it->strands, print_waiting, out);

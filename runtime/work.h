@@ -3,13 +3,13 @@
  *
  * Where a task can be, from submit to end:
  *   entry queue (outside threads), or the deque of the submitting worker
- *   -> a worker's deque, by the handful -> running on that worker's strand, or on a thief's
+ *   -> a worker's handful -> running on that worker's strand, or on a thief's
  *   -> suspended, if it waits -> ready: the deque of the worker that completed what it waited for, or the ready queue
  *   -> running again, anywhere -> done.
  * A word in a deque is a future, or a strand with bit 0 set.
  *
- * Order of search: (ready queue), own deque, entry queue, other deques; every 61st time the queues and the far end of the own
- * deque come first, so that nothing starves behind a worker that feeds itself.
+ * Order of search: ready queue, own deque, handful, entry queue, other deques, other handfuls by force; every 61st time the queues,
+ * the handful and the far end of the own deque come first, so that nothing starves behind a worker that feeds itself.
  *
  * Locks, none held while task code runs or anything waits: pool->lock (threads coming and going) is taken before
  * strands.lock; keeper.lock before a strand's lock; claim_lock and eventcounts innermost.
@@ -20,6 +20,7 @@
 #include "deque.h"
 #include "eventcount.h"
 #include "gate.h"
+#include "handful.h"
 #include "inject.h"
 #include "reclaim.h"
 #include "state.h"
@@ -65,7 +66,7 @@ struct filch__wait {
 enum filch__after { FILCH__AFTER_NOTHING, FILCH__AFTER_CACHE, FILCH__AFTER_COMMIT };
 enum filch__token { FILCH__TOKEN_NONE, FILCH__TOKEN_RUN, FILCH__TOKEN_LOOK, FILCH__TOKEN_RETIRE };
 enum filch__thread_state { FILCH__THREAD_NONE, FILCH__THREAD_LIVE, FILCH__THREAD_ENDED };
-enum { FILCH__CACHE_STRANDS = 32, FILCH__HANDFUL = 64 };
+enum { FILCH__CACHE_STRANDS = 32 };
 
 struct filch__counters {
     uint64_t run, dropped, submitted, stolen, failed_steals, parks, suspensions, blocked_waits, gate_waits, resumed;
@@ -102,6 +103,7 @@ struct filch__worker {
     _Alignas(FILCH_CACHELINE) uint32_t token; /* futex */
     uint32_t idle_next;
     struct filch__deque deque;
+    struct filch__handful handful; /* from the entry queue */
 };
 
 /* ---- one pool ---- */
