@@ -84,7 +84,7 @@ static void *close_too(void *data)
 
 static uint64_t run_cycle(struct cycle *cycle)
 {
-    uint64_t *random = &cycle->random;
+    uint64_t mine = random_next(&cycle->random), *random = &mine; /* the submitters read cycle->random */
     struct filch_pool_config config = {.min_workers = random_below(random, 3),
                                        .max_concurrency = 2 + random_below(random, 3),
                                        .idle_timeout_ns = random_below(random, 3) ? 0 : 1};

@@ -9,23 +9,43 @@ struct load {
     struct filch_pool *pool;
     struct meter meter;
     unsigned own_thread_one_in, cancel_one_in; /* 0: none */
+    atomic_int own_threads;                    /* bodies on threads of their own, each of which may block one */
 };
+
+enum { most_own_threads = 100 }; /* a pool has FILCH_WORKERS_MAX threads at most */
 
 struct node {
     struct load *load;
     struct filch_future future;
     unsigned level;
     uint64_t random;
+    bool own_thread;
 };
 
 static int run_node(void *data);
 
+static void leave_thread(struct node *node)
+{
+    if (node->own_thread)
+        atomic_fetch_sub(&node->load->own_threads, 1);
+}
+
+static void drop_node(void *data, int status)
+{
+    (void)status;
+    leave_thread(data);
+}
+
 static void submit_node(struct node *node)
 {
     struct load *load = node->load;
-    bool own = load->own_thread_one_in && random_below(&node->random, load->own_thread_one_in) == 0;
-    struct filch_task_options options = {.flags = own ? FILCH_TASK_OWN_THREAD : 0};
-    must(filch_submit_with(load->pool, &node->future, run_node, node, own ? &options : NULL) == 0);
+    if (load->own_thread_one_in && random_below(&node->random, load->own_thread_one_in) == 0) {
+        node->own_thread = atomic_fetch_add(&load->own_threads, 1) < most_own_threads;
+        if (!node->own_thread)
+            atomic_fetch_sub(&load->own_threads, 1);
+    }
+    struct filch_task_options options = {.flags = node->own_thread ? FILCH_TASK_OWN_THREAD : 0, .dropped = drop_node};
+    must(filch_submit_with(load->pool, &node->future, run_node, node, node->own_thread ? &options : NULL) == 0);
 }
 
 /* The meter is left around the wait, for a task that waits does not run. */
@@ -57,6 +77,7 @@ static int run_node(void *data)
         wait_outside(load, &below[i].future, &random);
     dawdle((int)random_below(&random, 10));
     meter_leave(&load->meter);
+    leave_thread(node);
     return random_below(&random, 8) ? 0 : -EIO;
 }
 

@@ -42,16 +42,20 @@ static void *submit_and_wait(void *data)
 
 static void threads_against_pool(const struct filch_pool_config *config, int threads_count, uint64_t random)
 {
-    struct game game = {.pool = pool_open(config), .count = TEST_SHARE(exchanges)};
+    struct filch_pool *pool = pool_open(config);
+    struct game games[3];
     pthread_t threads[3];
+    int runs = 0;
     for (int i = 0; i < threads_count; i++) {
-        game.random = random_next(&random);
-        threads[i] = thread_start(submit_and_wait, &game);
+        games[i] = (struct game){.pool = pool, .count = TEST_SHARE(exchanges), .random = random_next(&random)};
+        threads[i] = thread_start(submit_and_wait, &games[i]);
     }
-    for (int i = 0; i < threads_count; i++)
+    for (int i = 0; i < threads_count; i++) {
         thread_join(threads[i]);
-    claim(atomic_load(&game.runs) == (int)stats_of(game.pool).run);
-    pool_end(game.pool);
+        runs += atomic_load(&games[i].runs);
+    }
+    wait_until(stats_of(pool).run == (uint64_t)runs);
+    pool_end(pool);
 }
 
 /* A thread and a task, or two tasks, hand a ball to and fro: each waits for the other's promise. */

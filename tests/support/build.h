@@ -43,25 +43,15 @@
 /* n, or about a tenth of it under a sanitizer. */
 #define TEST_SHARE(n) (TEST_SANITIZED ? ((n) + 9) / 10 : (n))
 
-#if TEST_TSAN
-#ifdef __cplusplus
-extern "C"
-#endif
-const char *__tsan_default_options(void);
-/* The fork tests start threads in the child of a process with threads, which is what filch allows and TSan warns of. */
-const char *__tsan_default_options(void)
-{
-    return "die_after_fork=0";
-}
-#endif
-
-#if TEST_ASAN
-#ifdef __cplusplus
-extern "C"
-#endif
-const char *__asan_default_options(void);
 /* An allocation that is far too large must fail as it does without a sanitizer. */
-const char *__asan_default_options(void)
+#if TEST_SANITIZED
+#if TEST_TSAN
+#define TEST_SANITIZER_OPTIONS __tsan_default_options
+#else
+#define TEST_SANITIZER_OPTIONS __asan_default_options
+#endif
+const char *TEST_SANITIZER_OPTIONS(void);
+const char *TEST_SANITIZER_OPTIONS(void)
 {
     return "allocator_may_return_null=1";
 }

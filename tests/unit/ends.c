@@ -6,6 +6,8 @@
 
 /* ---- pthread_exit ---- */
 
+static const char *const not_under_tsan = "ThreadSanitizer allows no pthread_exit on a strand";
+
 static int exit_thread(void *data)
 {
     if (data)
@@ -31,7 +33,7 @@ Test(ends, pthread_exit_ends_the_task_only, .timeout = TEST_TIMEOUT)
     for (unsigned limit = 1; limit <= 2; limit++) {
         struct filch_pool *pool = pool_of(limit);
         for (int i = 0; i < TEST_SHARE(100); i++) {
-            struct filch_task_options options = {.flags = i % 2 ? FILCH_TASK_OWN_THREAD : 0};
+            struct filch_task_options options = {.flags = i % 2 || TEST_TSAN ? FILCH_TASK_OWN_THREAD : 0};
             struct filch_future future = {0};
             cr_assert_eq(filch_submit_with(pool, &future, exit_thread, NULL, &options), 0);
             cr_assert_eq(filch_wait(&future), -ECANCELED);
@@ -45,6 +47,8 @@ Test(ends, pthread_exit_ends_the_task_only, .timeout = TEST_TIMEOUT)
 
 Test(ends, pthread_exit_after_a_wait, .timeout = TEST_TIMEOUT)
 {
+    if (TEST_TSAN)
+        test_skip("%s", not_under_tsan);
     struct filch_pool *pool = pool_of(2);
     for (int round = 0; round < TEST_SHARE(50); round++) {
         struct filch_future promise = {0}, futures[6] = {{{0}}};
@@ -64,6 +68,8 @@ Test(ends, pthread_exit_after_a_wait, .timeout = TEST_TIMEOUT)
 
 Test(ends, pthread_exit_runs_cleanup_handlers, .timeout = TEST_TIMEOUT)
 {
+    if (TEST_TSAN)
+        test_skip("%s", not_under_tsan);
     struct filch_pool *pool = pool_of(1);
     atomic_int cleanups = 0;
     struct filch_future future = {0};
@@ -93,6 +99,8 @@ static int count_init(void *ctx, unsigned worker, void **ret_local)
 
 Test(ends, pthread_exit_still_runs_the_workers_fini, .timeout = TEST_TIMEOUT)
 {
+    if (TEST_TSAN)
+        test_skip("%s", not_under_tsan);
     atomic_int counts[2] = {0, 0}; /* finis, inits */
     struct filch_pool_config config = {
         .max_concurrency = 2, .worker_init = count_init, .worker_fini = count_fini, .ctx = counts};

@@ -86,6 +86,13 @@ static int generations(void *data)
     return 0;
 }
 
+/* ThreadSanitizer takes strands for threads, and dies in a fork beside those of other threads. */
+#define skip_under_tsan()                                                                                              \
+    do {                                                                                                               \
+        if (TEST_TSAN)                                                                                                 \
+            test_skip("ThreadSanitizer cannot fork beside fibers");                                                    \
+    } while (0)
+
 static void check_parent(struct filch_pool *pool)
 {
     struct filch_future future = {0};
@@ -97,6 +104,7 @@ static void check_parent(struct filch_pool *pool)
 
 Test(fork, the_old_pool_answers_in_the_child, .timeout = TEST_TIMEOUT)
 {
+    skip_under_tsan();
     struct filch_pool *pool = pool_of(2);
     struct child child;
     meet_all(pool, 2);
@@ -108,6 +116,7 @@ Test(fork, the_old_pool_answers_in_the_child, .timeout = TEST_TIMEOUT)
 
 Test(fork, a_new_pool_works_in_the_child, .timeout = TEST_TIMEOUT)
 {
+    skip_under_tsan();
     struct filch_pool *pool = pool_of(2);
     struct child child;
     meet_all(pool, 2);
@@ -119,6 +128,7 @@ Test(fork, a_new_pool_works_in_the_child, .timeout = TEST_TIMEOUT)
 
 Test(fork, the_default_pool_reopens_in_the_child, .timeout = TEST_TIMEOUT)
 {
+    skip_under_tsan();
     struct filch_pool *pool = filch_pool_default();
     struct filch_future future = {0};
     struct child child;
@@ -132,6 +142,7 @@ Test(fork, the_default_pool_reopens_in_the_child, .timeout = TEST_TIMEOUT)
 
 Test(fork, children_of_children_as_well, .timeout = TEST_TIMEOUT)
 {
+    skip_under_tsan();
     struct filch_pool *pool = pool_of(2);
     struct child child;
     check_parent(pool);
@@ -144,6 +155,7 @@ Test(fork, children_of_children_as_well, .timeout = TEST_TIMEOUT)
 /* Futures that were in flight at the fork belong to the parent; its copies in the child are only memory. */
 Test(fork, while_tasks_run_wait_and_are_queued, .timeout = TEST_TIMEOUT)
 {
+    skip_under_tsan();
     for (int round = 0; round < TEST_SHARE(50); round++) {
         struct filch_pool *pool = pool_of(2);
         struct filch_future promise = {0}, waiting = {0}, queued[50] = {{{0}}};
@@ -206,6 +218,7 @@ static int fork_inside(void *data)
 
 Test(fork, inside_a_task, .timeout = TEST_TIMEOUT)
 {
+    skip_under_tsan();
     atomic_int *elsewhere = mmap(NULL, sizeof *elsewhere, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     cr_assert_neq(elsewhere, MAP_FAILED);
     for (int round = 0; round < 12; round++) {

@@ -84,6 +84,7 @@ static void strands_begin(struct filch__strands *strands)
     atomic_store(&blocks, 0);
     filch__strands_init(strands, 64 * 1024, &plain, NULL, strand_main);
     filch__strand_init_thread(&home, NULL);
+    filch__strand_enter_thread(&home);
     filch__strand_set_current(&home);
 }
 

@@ -37,6 +37,13 @@ static struct filch__timekeeper *keeper_start(void)
     return &keeper;
 }
 
+static void keeper_end(struct filch__timekeeper *keeper)
+{
+    filch__timekeeper_stop(keeper);
+    must(filch__timekeeper_start(keeper) == -ESHUTDOWN); /* a pool that is closed starts no thread again */
+    filch__timekeeper_destroy(keeper);
+}
+
 Test(timer, smoke, .timeout = TEST_TIMEOUT)
 {
     struct filch__timekeeper *keeper = keeper_start();
@@ -46,16 +53,16 @@ Test(timer, smoke, .timeout = TEST_TIMEOUT)
     wait_until(atomic_load(&alarm.fired) == 1);
     cr_assert(alarm.at_ns >= deadline_ns, "never early");
     cr_assert_not(filch__timer_remove(keeper, &alarm.timer), "it has fired");
-    filch__timekeeper_destroy(keeper);
+    keeper_end(keeper);
 }
 
 Test(timer, starts_and_stops_without_timers, .timeout = TEST_TIMEOUT)
 {
     struct filch__timekeeper keeper;
     filch__timekeeper_init(&keeper);
-    filch__timekeeper_destroy(&keeper); /* never started */
+    keeper_end(&keeper); /* never started */
     for (int i = 0; i < TEST_SHARE(200); i++)
-        filch__timekeeper_destroy(keeper_start());
+        keeper_end(keeper_start());
 }
 
 Test(timer, past_deadlines_fire_at_once, .timeout = TEST_TIMEOUT)
@@ -66,7 +73,7 @@ Test(timer, past_deadlines_fire_at_once, .timeout = TEST_TIMEOUT)
         filch__timer_add(keeper, &alarm.timer, (uint64_t)i, ring);
         wait_until(atomic_load(&alarm.fired) == 1);
     }
-    filch__timekeeper_destroy(keeper);
+    keeper_end(keeper);
 }
 
 /* An earlier one added later must wake the keeper, which sleeps for the later one. */
@@ -82,7 +89,7 @@ Test(timer, an_earlier_one_overtakes, .timeout = TEST_TIMEOUT)
         cr_assert_eq(atomic_load(&late.fired), 0);
     }
     cr_assert(filch__timer_remove(keeper, &late.timer));
-    filch__timekeeper_destroy(keeper);
+    keeper_end(keeper);
 }
 
 /* All within reach of one wake-up, added in a wild order and thinned out: they fire by deadline. */
@@ -116,7 +123,7 @@ Test(timer, fire_in_the_order_of_deadlines, .timeout = TEST_TIMEOUT)
         for (int i = 1; i < fired_so_far; i++)
             cr_assert(by_order[i - 1]->timer.deadline_ns <= by_order[i]->timer.deadline_ns);
     }
-    filch__timekeeper_destroy(keeper);
+    keeper_end(keeper);
 }
 
 struct timers_race {
@@ -157,5 +164,5 @@ Test(timer, removing_races_with_firing, .timeout = TEST_TIMEOUT)
     }
     for (int i = 0; i < 4; i++)
         thread_join(threads[i]);
-    filch__timekeeper_destroy(keeper);
+    keeper_end(keeper);
 }
