@@ -13,46 +13,44 @@ bool filch__strand_asked_stop(const struct filch__strand *strand)
 
 /* ---- passing a cancel on ---- */
 
-/* The strand is locked, so it stays in its wait, and what it waits for stays in place. Interrupt the wait, or pass the request
- * on to its target. Returns the strand to go on with, locked in place of this one; NULL: no lock is held any more. */
-static struct filch__strand *pass_on_locked(struct filch__strand *strand, struct filch_future **ret_task)
+/* `strand` is locked, so it stays in its wait, and what it waits for stays in place. Interrupts the wait, or passes the request on
+ * to its target. Returns the target when that runs, is asked for the first time, and so is next; NULL otherwise. */
+static struct filch_future *pass_on_locked(struct filch__strand *strand, struct filch__wakeup *ret_wakeup)
 {
     struct filch__wait *wait = strand->waiting;
-    struct filch_future *target = wait->target;
-    struct filch__strand *next = NULL;
-    if (!target) {
-        struct filch__wakeup wakeup = filch__waiter_interrupt(&wait->waiter, FILCH__WAITER_CANCELLED);
-        filch__strand_unlock(strand);
-        filch__wake(wakeup); /* fired by this thread, so nobody else resumes it */
+    bool first = false;
+    if (!wait->target) {
+        *ret_wakeup = filch__waiter_interrupt(&wait->waiter, FILCH__WAITER_CANCELLED);
         return NULL;
     }
-    bool first = false;
-    switch (filch__future_ask_stop(target, false, &first)) {
-    case -ENOENT:
-        filch__future_complete(target, -ECANCELED); /* a promise that nobody may come to keep */
-        break;
-    case -EINPROGRESS:
-        if (first) {
-            next = filch__load_relaxed(&target->priv.runner); /* F5: set before it started */
-            filch__strand_lock(next);
-            *ret_task = target;
-        }
-        break;
-    default:
-        break;
-    }
-    filch__strand_unlock(strand);
-    return next;
+    int r = filch__future_ask_stop(wait->target, false, &first);
+    if (r == -ENOENT)
+        filch__future_complete(wait->target, -ECANCELED); /* a promise that nobody may come to keep */
+    return r == -EINPROGRESS && first ? wait->target : NULL;
 }
 
-/* `strand` is locked and runs `task`, or ran it. Down the chain of waits, hand over hand. */
-static void pass_down_locked(struct filch__strand *strand, struct filch_future *task)
+/* Down the chain of waits, hand over hand: `strand` is locked and runs or ran `task`, which does not end meanwhile if `passing`
+ * (state.h, F6); the next one is held in the same way before this one is let go. */
+static void pass_down_locked(struct filch__strand *strand, struct filch_future *task, bool passing)
 {
-    while (strand && strand->waiting && strand->waiting->task == task)
-        if (!(strand = pass_on_locked(strand, &task)))
-            return;
-    if (strand)
+    struct filch__wakeup wakeup = {0};
+    while (strand) {
+        struct filch_future *target = NULL;
+        struct filch__strand *next = NULL;
+        if (strand->waiting && strand->waiting->task == task)
+            target = pass_on_locked(strand, &wakeup);
+        if (target) {
+            next = filch__load_acquire(&target->priv.runner); /* F4 */
+            filch__strand_lock(next);
+        }
         filch__strand_unlock(strand);
+        filch__wake(wakeup); /* fired by this thread, so nobody else resumes the strand */
+        if (passing)
+            filch__future_passed(task);
+        passing = true;
+        task = target;
+        strand = next;
+    }
 }
 
 int filch__cancel(struct filch_future *future, bool timed_out)
@@ -62,9 +60,9 @@ int filch__cancel(struct filch_future *future, bool timed_out)
     if (r == -ENOENT)
         return filch__future_complete(future, -ECANCELED) ? -EALREADY : 0;
     if (r == -EINPROGRESS && first) {
-        struct filch__strand *runner = filch__load_relaxed(&future->priv.runner); /* F5: set before it started */
+        struct filch__strand *runner = filch__load_acquire(&future->priv.runner); /* F4 */
         filch__strand_lock(runner);
-        pass_down_locked(runner, future);
+        pass_down_locked(runner, future, true);
     }
     return r;
 }
@@ -72,7 +70,7 @@ int filch__cancel(struct filch_future *future, bool timed_out)
 void filch__cancel_strand(struct filch__strand *strand)
 {
     filch__strand_lock(strand);
-    pass_down_locked(strand, strand->waiting ? strand->waiting->task : NULL);
+    pass_down_locked(strand, strand->waiting ? strand->waiting->task : NULL, false);
 }
 
 /* ---- waiting ---- */

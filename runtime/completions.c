@@ -8,11 +8,18 @@
 
 /* Finished futures lie in an entry queue, linked through the field that queued them before they ran. Completers add, an event
  * count wakes who waits; the descriptor is signalled once until a reader has found the queue empty.
- *   C1 tell: push (sc), then signalled is exchanged  ||  next: signalled is exchanged, then the queue is looked at (sc).
- *      Either the completer signals again, or the reader sees the item.
- * References: the user's, and one for each task in flight; the last one frees, and closes the descriptor, so that nobody
- * writes to a number that means something else by then.
+ *   C1 tell: push (sc), then signalled is exchanged, then perhaps the descriptor is written
+ *      ||  next: the descriptor is read, then signalled is exchanged, then the queue is looked at (sc).
+ *      Either the completer writes after the reader has read, or the reader sees the item.
+ * One word counts references, and completers that are inside tell:
+ *      63 CLOSED   62..32 inside   31..0 references: the user's, and one for each task in flight
+ *   C2 tell: add to inside  ||  close: set CLOSED, then wait until nobody is inside. Either tell sees CLOSED and touches nothing
+ *      more, or close waits for it: after close the futures are their owner's.
+ * The last reference frees, and closes the descriptor, so that nobody writes to a number that means something else by then.
  */
+#define INSIDE ((uint64_t)1 << 32)
+#define CLOSED ((uint64_t)1 << 63)
+
 struct filch_completions {
     struct filch__inject queue;
     struct filch__eventcount event;
@@ -20,13 +27,12 @@ struct filch_completions {
     struct filch__lock lock; /* opening the descriptor */
     int32_t fd;              /* -1: none */
     uint32_t signalled;
-    uint32_t closed;
-    uint64_t refs;
+    uint64_t users;
 };
 
-static void release(struct filch_completions *completions)
+static void release(struct filch_completions *completions, uint64_t users)
 {
-    if (filch__sub_acq_rel(&completions->refs, 1) > 1)
+    if ((uint32_t)filch__sub_acq_rel(&completions->users, users) > 1)
         return;
     if (completions->fd >= 0)
         filch__os_event_close(completions->fd);
@@ -47,17 +53,17 @@ static void tell(void *target, void *source)
 {
     struct filch_completions *completions = target;
     struct filch_future *future = source;
-    if (!filch__load_acquire(&completions->closed)) {
+    if (!(filch__add_seq_cst(&completions->users, INSIDE) & CLOSED)) { /* C2 */
         filch__inject_push(&completions->queue, (struct filch__link *)(void *)&future->priv.link);
         signal_fd(completions);
         filch__eventcount_notify(&completions->event); /* E1: the push is sequentially consistent */
     }
-    release(completions);
+    release(completions, INSIDE + 1);
 }
 
 struct filch__waiter *filch__completions_sink(struct filch_completions *completions)
 {
-    filch__add_relaxed(&completions->refs, 1);
+    filch__add_relaxed(&completions->users, 1);
     return &completions->sink;
 }
 
@@ -68,7 +74,7 @@ int filch_completions_open(struct filch_completions **ret_completions)
     struct filch_completions *completions = aligned_alloc(FILCH_CACHELINE, sizeof *completions);
     if (!completions)
         return -ENOMEM;
-    *completions = (struct filch_completions){.fd = -1, .refs = 1, .sink = {.tell = tell, .target = completions}};
+    *completions = (struct filch_completions){.fd = -1, .users = 1, .sink = {.tell = tell, .target = completions}};
     filch__inject_init(&completions->queue);
     filch__eventcount_init(&completions->event);
     filch__lock_init(&completions->lock);
@@ -80,8 +86,10 @@ void filch_completions_close(struct filch_completions *completions)
 {
     if (!completions)
         return;
-    filch__store_release(&completions->closed, 1);
-    release(completions);
+    filch__add_seq_cst(&completions->users, CLOSED); /* C2 */
+    while (filch__load_acquire(&completions->users) / INSIDE % (CLOSED / INSIDE))
+        filch__os_yield(); /* they do a few instructions */
+    release(completions, 1);
 }
 
 int filch_completions_fd(struct filch_completions *completions)
@@ -115,9 +123,10 @@ static bool take(struct filch_completions *completions, struct filch_future **re
 static bool take_after_clearing(struct filch_completions *completions, struct filch_future **ret_future)
 {
     int fd = filch__load_acquire(&completions->fd);
-    if (fd < 0 || !filch__exchange_acq_rel(&completions->signalled, 0)) /* C1 */
+    if (fd < 0)
         return false;
-    filch__os_event_clear(fd);
+    filch__os_event_clear(fd); /* C1 */
+    filch__exchange_acq_rel(&completions->signalled, 0);
     if (!take(completions, ret_future))
         return false;
     signal_fd(completions); /* more may have come */

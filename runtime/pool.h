@@ -45,9 +45,8 @@ struct filch__waits {
 };
 struct filch__waits filch__pool_waits(struct filch_pool *pool);
 
-/* completions.c: a task that is to report has been accepted, or was not after all. */
+/* completions.c: what a task that is to report registers with its future. */
 struct filch__waiter *filch__completions_sink(struct filch_completions *completions);
-void filch__completions_unsink(struct filch_completions *completions);
 
 /* process.c: pools that are open, for fork. */
 void filch__process_add(struct filch_pool *pool);

@@ -12,12 +12,13 @@
 #define LOCK ((uint64_t)1 << 49)
 #define CANCEL ((uint64_t)1 << 50)
 #define TIMED_OUT ((uint64_t)1 << 51)
+#define PASSING ((uint64_t)1 << 52)
 #define POINTER (((uint64_t)1 << 48) - 8)
 
 _Static_assert(sizeof(struct filch_future) == 64, "a future is 64 bytes");
 _Static_assert(_Alignof(struct filch_future) == 8, "a future lies in callers' malloc'ed structures");
 _Static_assert(sizeof(void *) == 8, "words are 64 bits");
-_Static_assert((POINTER & (PHASE | DIRECT | LOCK | CANCEL | TIMED_OUT)) == 0, "the word's parts do not overlap");
+_Static_assert((POINTER & (PHASE | DIRECT | LOCK | CANCEL | TIMED_OUT | PASSING)) == 0, "the word's parts do not overlap");
 
 static enum filch__phase phase_of(uint64_t word)
 {
@@ -89,7 +90,7 @@ static filch__cold bool start_slow(struct filch_future *future)
 
 bool filch__future_start(struct filch_future *future, void *runner)
 {
-    filch__store_relaxed(&future->priv.runner, runner);
+    filch__store_release(&future->priv.runner, runner); /* F4 */
     filch__os_barrier_light(); /* F5: pairs with filch__future_ask_stop() */
     uint64_t word = filch__load_relaxed(&future->priv.state);
     if (filch__likely(filch__os_has_barrier() && phase_of(word) == FILCH__QUEUED && !(word & CANCEL)))
@@ -127,7 +128,19 @@ static void complete_all(uint64_t word, struct filch_future *future)
 
 void filch__future_finish(struct filch_future *future, int status)
 {
-    complete_all(filch__exchange_acq_rel(&future->priv.state, done_word(status)), future); /* F1, F2 */
+    uint64_t word = filch__load_acquire(&future->priv.state);
+    do {
+        while (filch__unlikely(word & PASSING)) { /* F6: a canceller looks at this task's strand */
+            filch__os_yield();
+            word = filch__load_acquire(&future->priv.state);
+        }
+    } while (!filch__cas_acq_rel(&future->priv.state, &word, done_word(status))); /* F1, F2 */
+    complete_all(word, future);
+}
+
+void filch__future_passed(struct filch_future *future)
+{
+    filch__sub_acq_rel(&future->priv.state, PASSING); /* F6 */
 }
 
 int filch__future_complete(struct filch_future *future, int status)
@@ -151,7 +164,7 @@ static uint64_t decide(struct filch_future *future, uint64_t word)
         filch__os_barrier(); /* F5: pairs with filch__future_start() */
         started = filch__load_acquire(&future->priv.runner);
     }
-    return (word & ~PHASE) | (started ? FILCH__RUNNING : FILCH__DROPPED);
+    return (word & ~PHASE) | (started ? FILCH__RUNNING | PASSING : FILCH__DROPPED);
 }
 
 int filch__future_ask_stop(struct filch_future *future, bool timed_out, bool *ret_first)
@@ -165,7 +178,7 @@ int filch__future_ask_stop(struct filch_future *future, bool timed_out, bool *re
             next = word & CANCEL ? decide(future, word | marks) : word | marks;
             break;
         case FILCH__RUNNING:
-            next = word | marks;
+            next = word | marks | (word & CANCEL ? 0 : PASSING);
             break;
         case FILCH__DROPPED:
             return 0;

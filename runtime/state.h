@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* state.h - a future's word: from queued to done, with the list of who waits.
  *
- *   word, not done   51..50 TIMED_OUT, CANCEL   asked to stop, and why
+ *   word, not done      52 PASSING  who asked it to stop first looks at its strand
+ *                   51..50 TIMED_OUT, CANCEL   asked to stop, and why
  *                        49 LOCK     a waiter is unlinking itself
  *                        48 DIRECT   the pointer is the one waiter itself; else the first node of a list
  *                     47..3 pointer  0: nobody waits
@@ -16,8 +17,10 @@
  *   QUEUED: + CANCEL             cancel                   CAS; then a barrier, and a look at runner
  *   QUEUED + CANCEL -> DROPPED   cancel that saw no       CAS: fn never runs
  *                                runner; the worker
- *   QUEUED + CANCEL -> RUNNING   cancel that saw one      CAS: fn runs, and is asked to stop
- *   QUEUED.. DROPPED -> DONE     the worker               exchange: its last access to the future
+ *   QUEUED + CANCEL -> RUNNING   cancel that saw one      CAS: fn runs, and is asked to stop; + PASSING
+ *   RUNNING: + CANCEL            cancel                   CAS; + PASSING for the first
+ *   PASSING                      the first to ask         subtraction, when it has let go of the runner
+ *   QUEUED.. DROPPED -> DONE     the worker               CAS, while PASSING is clear: its last access to the future
  *   PROMISE -> DONE              complete, cancel         CAS: one of them; its last access
  *   pointer                      register                 CAS, while LOCK is clear
  *   LOCK, unlock                 unregister               CAS, CAS
@@ -25,15 +28,18 @@
  * May run together?  all of them. The caller keeps the future in place: for the worker until DONE; for register, unregister
  * and cancel because who calls them owns or waits for it.
  * Orderings
- *   F1 finish: exchange (release) -> done, register, unregister: load (acquire). What the task wrote is seen.
- *   F2 register: CAS (release) -> finish: exchange (acquire). The node is seen.
+ *   F1 finish: CAS (release) -> done, register, unregister: load (acquire). What the task wrote is seen.
+ *   F2 register: CAS (release) -> finish: CAS (acquire). The node is seen.
  *   F3 unlock: CAS (release) -> finish, lock (acquire). The list as it was left is seen.
+ *   F4 start: store runner (release) -> cancel: load runner (acquire). The strand is seen as it was made.
  *   F5 start: store runner, light barrier, load word  ||  cancel: CAS CANCEL into the word, barrier (membarrier(2)), load runner.
  *      Either start sees CANCEL, or cancel sees the runner, or both: then a CAS between the two decides. A started task costs
  *      no locked instruction for the cancel that mostly does not come. Where membarrier is refused, start is a CAS.
+ *   F6 PASSING is cleared (release) -> finish (acquire). A task does not end while the one who asked it to stop looks at its
+ *      strand: when it has ended, its pool may be closed, and the strand unmapped.
  * The list belongs to whoever made it unreachable: finish, when LOCK was clear in the value that it replaced; else the holder
  * of LOCK, which finds DONE when it wants to unlock, and then completes the waiters that are left.
- * Progress: finish and cancel are wait-free but for retries against one another; register and unregister wait (yielding) for
+ * Progress: finish and cancel are wait-free but for retries against one another, and finish for a canceller that is PASSING; register and unregister wait (yielding) for
  * a holder of LOCK, who does a few instructions.
  */
 #ifndef FILCH_STATE_H
@@ -70,9 +76,10 @@ void filch__future_finish(struct filch_future *future, int status);
 /* A promise: 0, or -EALREADY, or -EINVAL when it is none. */
 int filch__future_complete(struct filch_future *future, int status);
 
-/* Mark for stopping. 0: DROPPED; -EINPROGRESS: RUNNING, *ret_first when this call was the first to ask; -EALREADY; -EINVAL:
- * idle; -ENOENT: a promise (the caller completes it). */
+/* Mark for stopping. 0: DROPPED; -EINPROGRESS: RUNNING, *ret_first when this call was the first to ask: then the caller may look
+ * at the runner, and must call filch__future_passed; -EALREADY; -EINVAL: idle; -ENOENT: a promise (the caller completes it). */
 int filch__future_ask_stop(struct filch_future *future, bool timed_out, bool *ret_first);
+void filch__future_passed(struct filch_future *future);
 bool filch__future_asked_stop(const struct filch_future *future);
 bool filch__future_timed_out(const struct filch_future *future);
 
