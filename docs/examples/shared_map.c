@@ -115,10 +115,12 @@ static int search_range(void *data)
 static void free_map(void)
 {
     struct cds_lfht_iter iter;
+    struct cds_lfht_node *node;
     struct entry *entry, *removed = NULL;
     urcu_memb_register_thread(); /* main is no worker */
     urcu_memb_read_lock();
-    cds_lfht_for_each_entry(map, &iter, entry, node) {
+    cds_lfht_for_each(map, &iter, node) {
+        entry = caa_container_of(node, struct entry, node);
         if (cds_lfht_del(map, &entry->node) == 0) {
             entry->next_removed = removed;
             removed = entry;
