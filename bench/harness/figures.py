@@ -132,8 +132,8 @@ def print_workload(figures, quick):
 
 
 def clock_drift(old, new):
-    """How many times slower the clock is than in the earlier run, by what a call and a locked add cost."""
-    before, after = ({row["column"]: row["median"] for row in rows if row["workload"] == "limits"}
+    """How many times slower the clock is than in the earlier run, by the least that a call and a locked add cost."""
+    before, after = ({row["column"]: row["min"] for row in rows if row["workload"] == "limits"}
                      for rows in (old, new))
     ratios = [after[name] / before[name] for name in ("call_ns", "locked_add_ns") if name in before and name in after]
     return math.prod(ratios) ** (1 / len(ratios)) if ratios else 1.0

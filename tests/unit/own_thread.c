@@ -188,12 +188,13 @@ Test(own_thread, batches_and_copies_take_the_option, .timeout = TEST_TIMEOUT)
     static struct filch_future futures[200];
     struct filch_future *copied;
     atomic_int runs = 0;
+    int copy_of = 1;
     memset(futures, 0, sizeof futures);
     struct filch_batch batch = {futures, 0, &runs, 0, 200};
     cr_assert_eq(filch_submit_many(pool, &batch, count_up, &own_thread), 0);
-    cr_assert_eq(filch_submit_copy(pool, nothing, &runs, sizeof runs, &own_thread, &copied), 0);
+    cr_assert_eq(filch_submit_copy(pool, give, &copy_of, sizeof copy_of, &own_thread, &copied), 0);
     cr_assert_eq(filch_wait_many(&batch, FILCH_NO_DEADLINE), 0);
-    cr_assert_eq(filch_wait(copied), 0);
+    cr_assert_eq(filch_wait(copied), 1);
     filch_future_release(copied);
     cr_assert_eq(atomic_load(&runs), 200);
     pool_end(pool);
