@@ -138,6 +138,11 @@ void filch__strand_reset(struct filch__strands *strands, struct filch__strand *s
 {
     strand->main = strands->main;
     strand->saved = filch__context_make(strand, strand_entry);
+#ifdef FILCH_ASAN
+    /* Frames that were left without their epilogues: of its last user, or of whatever this memory was mapped as before (in a
+     * child of fork(2): the stack of a thread that is no more). */
+    __asan_unpoison_memory_region(strand->asan_bottom, strand->asan_size);
+#endif
     strand->asan_fake = NULL;
     strand->waiting = NULL;
     filch__store_relaxed(&strand->task, NULL);
