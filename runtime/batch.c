@@ -37,7 +37,8 @@ static void flush_many(struct many *many)
             filch__store_relaxed(&worker->count.submitted, worker->count.submitted + many->items);
         else
             for (size_t i = many->items; i-- > 0;)
-                filch__inject_push(&pool->entry, (struct filch__link *)(void *)&((struct filch_future *)many->item[i])->priv.link);
+                filch__inject_push(&pool->entry,
+                                   (struct filch__link *)(void *)&((struct filch_future *)many->item[i])->priv.link);
     }
     filch__inject_push_chain(&pool->entry, &many->chain);
     many->items = 0;
@@ -53,7 +54,8 @@ static int submit_one_of_many(struct many *many, struct filch_future *future, vo
     if (!r && many->pool->config.queue_limit) {
         flush_many(many); /* what was prepared must be able to make room */
         r = filch__room_make(many->pool, 1, flags & FILCH__FUTURE_OWN_THREAD, &count);
-        many->worker = filch__pool_in_task(many->pool) ? filch__worker_current() : NULL; /* the wait may have moved the task */
+        many->worker =
+            filch__pool_in_task(many->pool) ? filch__worker_current() : NULL; /* the wait may have moved the task */
     }
     if (r < 0) {
         if (record)
@@ -86,7 +88,8 @@ int filch__batch_check(const struct filch_batch *batch)
     size_t stride = batch && batch->future_stride ? batch->future_stride : sizeof(struct filch_future), bytes;
     if (!batch || (!batch->futures && batch->count))
         return -EINVAL;
-    if (__builtin_mul_overflow(stride, batch->count, &bytes) || __builtin_mul_overflow(batch->item_stride, batch->count, &bytes))
+    if (__builtin_mul_overflow(stride, batch->count, &bytes) ||
+        __builtin_mul_overflow(batch->item_stride, batch->count, &bytes))
         return -EOVERFLOW;
     if (stride < sizeof(struct filch_future) || stride % _Alignof(struct filch_future))
         return -EINVAL;
@@ -111,7 +114,8 @@ int filch_submit_many(struct filch_pool *pool, const struct filch_batch *batch, 
             continue;
         }
         if (!error)
-            error = submit_one_of_many(&many, future, batch->items ? (char *)batch->items + i * batch->item_stride : NULL);
+            error =
+                submit_one_of_many(&many, future, batch->items ? (char *)batch->items + i * batch->item_stride : NULL);
         if (filch__unlikely(error)) {
             filch__future_fail(future, error);
             result = error;

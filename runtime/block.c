@@ -7,14 +7,15 @@
 bool filch__strand_asked_stop(const struct filch__strand *strand)
 {
     const struct filch_future *task = filch__load_relaxed(&strand->task);
-    return task && (filch__future_asked_stop(task) ||
-                    filch__load_acquire(&strand->pool->phase) == FILCH__POOL_CANCELLING);
+    return task &&
+           (filch__future_asked_stop(task) || filch__load_acquire(&strand->pool->phase) == FILCH__POOL_CANCELLING);
 }
 
 /* ---- passing a cancel on ---- */
 
-/* `strand` is locked, so it stays in its wait, and what it waits for stays in place. Interrupts the wait, or passes the request on
- * to its target. Returns the target when that runs, is asked for the first time, and so is next; NULL otherwise. */
+/* `strand` is locked, so it stays in its wait, and what it waits for stays in place. Interrupts the wait, or passes the
+ * request on to its target. Returns the target when that runs, is asked for the first time, and so is next; NULL
+ * otherwise. */
 static struct filch_future *pass_on_locked(struct filch__strand *strand, struct filch__wakeup *ret_wakeup)
 {
     struct filch__wait *wait = strand->waiting;
@@ -29,8 +30,8 @@ static struct filch_future *pass_on_locked(struct filch__strand *strand, struct 
     return r == -EINPROGRESS && first ? wait->target : NULL;
 }
 
-/* Down the chain of waits, hand over hand: `strand` is locked and runs or ran `task`, which does not end meanwhile if `passing`
- * (state.h, F6); the next one is held in the same way before this one is let go. */
+/* Down the chain of waits, hand over hand: `strand` is locked and runs or ran `task`, which does not end meanwhile if
+ * `passing` (state.h, F6); the next one is held in the same way before this one is let go. */
 static void pass_down_locked(struct filch__strand *strand, struct filch_future *task, bool passing)
 {
     struct filch__wakeup wakeup = {0};
@@ -90,8 +91,8 @@ static filch__cold void die_in_section(const struct filch__strand *strand)
 {
     char message[160];
     const char *label = filch__load_relaxed(&strand->label);
-    snprintf(message, sizeof message, "a task waits inside an RCU read section: %s (function %p)", label ? label : "unnamed",
-             (void *)(uintptr_t)filch__load_relaxed(&strand->fn));
+    snprintf(message, sizeof message, "a task waits inside an RCU read section: %s (function %p)",
+             label ? label : "unnamed", (void *)(uintptr_t)filch__load_relaxed(&strand->fn));
     filch__os_die(message);
 }
 
@@ -100,7 +101,8 @@ static void enter_slot(struct filch__wait *wait)
     struct filch__strand *strand = wait->strand;
     filch__strand_lock(strand);
     strand->waiting = wait;
-    bool asked = filch__strand_asked_stop(strand); /* under the lock: either a canceller finds the wait, or this finds the flag */
+    /* Under the lock: either a canceller finds the wait, or this finds the flag. */
+    bool asked = filch__strand_asked_stop(strand);
     filch__strand_unlock(strand);
     if (!asked)
         return;
@@ -155,8 +157,8 @@ static void suspend(struct filch__wait *wait)
     filch__count(&strand->worker->count.resumed);
 }
 
-/* A body on a thread's own stack, or one that finds no memory for another strand, blocks its thread. Its permit serves others
- * meanwhile. */
+/* A body on a thread's own stack, or one that finds no memory for another strand, blocks its thread. Its permit serves
+ * others meanwhile. */
 static void block_thread(struct filch__wait *wait)
 {
     struct filch__strand *strand = wait->strand;

@@ -11,7 +11,8 @@ static bool queues_empty(struct filch_pool *pool)
     bool empty = true;
     filch__lock(&pool->lock);
     for (size_t i = 0; i < FILCH_WORKERS_MAX && pool->worker[i] && empty; i++)
-        empty = !filch__deque_has_items(&pool->worker[i]->deque) && !filch__handful_has_items(&pool->worker[i]->handful);
+        empty =
+            !filch__deque_has_items(&pool->worker[i]->deque) && !filch__handful_has_items(&pool->worker[i]->handful);
     filch__unlock(&pool->lock);
     return empty;
 }
@@ -21,9 +22,10 @@ static bool nobody_admitted(struct filch_pool *pool)
     return !filch__gate_admitted(filch__load_seq_cst(&pool->gate));
 }
 
-/* Has everything that was accepted ended? Without a permit nothing runs; a task in a queue, or a wait that ended, becomes a
- * body only under one. So if nobody is admitted before and after the queues are found empty, and no wait was in progress or
- * began in all that time, nothing is left. (A submit that races with close may still come: filch__pool_settle.) */
+/* Has everything that was accepted ended? Without a permit nothing runs; a task in a queue, or a wait that ended,
+ * becomes a body only under one. So if nobody is admitted before and after the queues are found empty, and no wait was
+ * in progress or began in all that time, nothing is left. (A submit that races with close may still come:
+ * filch__pool_settle.) */
 static bool is_drained(struct filch_pool *pool)
 {
     struct filch__waits before = filch__pool_waits(pool);
@@ -128,7 +130,8 @@ int filch_pool_close(struct filch_pool *pool, enum filch_close mode, uint64_t de
         filch__os_yield();
     filch__timekeeper_stop(&pool->keeper);
     filch__process_remove(pool);
-    filch__store_seq_cst(&pool->phase, FILCH__POOL_CLOSED); /* before settling: a late submit settles itself from here on */
+    filch__store_seq_cst(&pool->phase,
+                         FILCH__POOL_CLOSED); /* before settling: a late submit settles itself from here on */
     filch__pool_settle(pool);
     return 0;
 }

@@ -6,16 +6,18 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Finished futures lie in an entry queue, linked through the field that queued them before they ran. Completers add, an event
- * count wakes who waits; the descriptor is signalled once until a reader has found the queue empty.
+/* Finished futures lie in an entry queue, linked through the field that queued them before they ran. Completers add, an
+ * event count wakes who waits; the descriptor is signalled once until a reader has found the queue empty.
  *   C1 tell: push (sc), then signalled is exchanged, then perhaps the descriptor is written
  *      ||  next: the descriptor is read, then signalled is exchanged, then the queue is looked at (sc).
  *      Either the completer writes after the reader has read, or the reader sees the item.
  * One word counts references, and completers that are inside tell:
  *      63 CLOSED   62..32 inside   31..0 references: the user's, and one for each task in flight
- *   C2 tell: add to inside  ||  close: set CLOSED, then wait until nobody is inside. Either tell sees CLOSED and touches nothing
+ *   C2 tell: add to inside  ||  close: set CLOSED, then wait until nobody is inside. Either tell sees CLOSED and
+ *   touches nothing
  *      more, or close waits for it: after close the futures are their owner's.
- * The last reference frees, and closes the descriptor, so that nobody writes to a number that means something else by then.
+ * The last reference frees, and closes the descriptor, so that nobody writes to a number that means something else by
+ * then.
  */
 #define INSIDE ((uint64_t)1 << 32)
 #define CLOSED ((uint64_t)1 << 63)
@@ -133,7 +135,8 @@ static bool take_after_clearing(struct filch_completions *completions, struct fi
     return true;
 }
 
-int filch_completions_next(struct filch_completions *completions, uint64_t deadline_ns, struct filch_future **ret_future)
+int filch_completions_next(struct filch_completions *completions, uint64_t deadline_ns,
+                           struct filch_future **ret_future)
 {
     if (!completions || !ret_future)
         return -EINVAL;

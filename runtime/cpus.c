@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How many processors this process may keep busy: its affinity mask, cut by the CPU quota of its cgroup and of every ancestor.
- * Version 2 keeps "quota period" in cpu.max below the one mount (kernel: admin-guide/cgroup-v2); version 1 keeps two files
- * below the mount of the cpu controller (scheduler/sched-bwc). What cannot be read limits nothing. A quota is rounded up: 1.5
- * processors keep two threads busy part of the time.
+/* How many processors this process may keep busy: its affinity mask, cut by the CPU quota of its cgroup and of every
+ * ancestor. Version 2 keeps "quota period" in cpu.max below the one mount (kernel: admin-guide/cgroup-v2); version 1
+ * keeps two files below the mount of the cpu controller (scheduler/sched-bwc). What cannot be read limits nothing. A
+ * quota is rounded up: 1.5 processors keep two threads busy part of the time.
  */
 const char *filch__os_cgroup_root;
 
@@ -65,8 +65,8 @@ static unsigned cut_by_v1(unsigned count, const char *directory)
     return count;
 }
 
-/* Visit `mount`/`path` and every directory above it, down to the mount itself. In a container the path may be one of the host's
- * that is not visible here; then the mount itself is the group. */
+/* Visit `mount`/`path` and every directory above it, down to the mount itself. In a container the path may be one of
+ * the host's that is not visible here; then the mount itself is the group. */
 static unsigned cut_up_the_tree(unsigned count, const char *mount, const char *path,
                                 unsigned (*cut_by)(unsigned count, const char *directory))
 {
@@ -101,7 +101,8 @@ static bool find_mount(bool v1, char *ret_mount, size_t size)
     bool found = false;
     while (f && !found && fgets(line, sizeof line, f)) {
         char *rest = strstr(line, " - ");
-        if (!rest || sscanf(line, "%*s %*s %*s %*s %4095s", mount) != 1 || sscanf(rest, " - %63s %*s %1023s", type, options) != 2)
+        if (!rest || sscanf(line, "%*s %*s %*s %*s %4095s", mount) != 1 ||
+            sscanf(rest, " - %63s %*s %1023s", type, options) != 2)
             continue;
         found = v1 ? !strcmp(type, "cgroup") && has_word(options, "cpu") : !strcmp(type, "cgroup2");
     }

@@ -110,8 +110,9 @@ enum filch__steal filch__deque_steal(struct filch__deque *deque, uintptr_t *ret_
     filch__index bottom = filch__load_seq_cst(&deque->bottom); /* D1, D2 */
     if ((filch__distance)(bottom - top) <= 0)
         return FILCH__STEAL_EMPTY;
-    struct filch__ring *ring = filch__load_acquire(&deque->ring);  /* D3: pairs with grow() */
-    uintptr_t item = filch__load_relaxed(slot_at(ring, top));      /* before the CAS: afterwards the slot may be used again */
+    struct filch__ring *ring = filch__load_acquire(&deque->ring); /* D3: pairs with grow() */
+    uintptr_t item =
+        filch__load_relaxed(slot_at(ring, top)); /* before the CAS: afterwards the slot may be used again */
     if (!filch__cas_seq_cst(&deque->top, &top, (filch__index)(top + 1)))
         return FILCH__STEAL_LOST;
     *ret_item = item;

@@ -2,10 +2,10 @@
 /* deque.h - work-stealing deque of words: one owner, many thieves.
  *
  * Chase & Lev, SPAA 2005; Lê, Pop, Cohen, Zappa Nardelli, PPoPP 2013.
- * Differs: no fences. take and steal order their index accesses by sequentially consistent loads and stores, which costs an
- * exchange in take and nothing in steal, is understood by ThreadSanitizer, and spares clang's mfence. push_all publishes
- * several items by one store. The array found full is replaced by one of twice its size, and the new one is used at once
- * (the paper's listing goes on with the old).
+ * Differs: no fences. take and steal order their index accesses by sequentially consistent loads and stores, which
+ * costs an exchange in take and nothing in steal, is understood by ThreadSanitizer, and spares clang's mfence. push_all
+ * publishes several items by one store. The array found full is replaced by one of twice its size, and the new one is
+ * used at once (the paper's listing goes on with the old).
  *
  * May run together?  push take steal     (X = never)
  *             push    X    X    -
@@ -64,8 +64,8 @@ enum filch__steal { FILCH__STEAL_OK, FILCH__STEAL_EMPTY, FILCH__STEAL_LOST };
 int filch__deque_init(struct filch__deque *deque, size_t capacity, const struct filch_allocator *allocator);
 void filch__deque_destroy(struct filch__deque *deque, const struct filch_allocator *allocator);
 
-/* Owner. `count` items, the last of which is taken first and the first of which is stolen first. 0, or -ENOMEM with none
- * pushed. */
+/* Owner. `count` items, the last of which is taken first and the first of which is stolen first. 0, or -ENOMEM with
+ * none pushed. */
 int filch__deque_push_all(struct filch__deque *deque, const uintptr_t *items, size_t count,
                           const struct filch_allocator *allocator);
 static inline int filch__deque_push(struct filch__deque *deque, uintptr_t item, const struct filch_allocator *allocator)

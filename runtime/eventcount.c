@@ -23,7 +23,8 @@ static void unlink_locked(struct filch__eventcount *event, struct filch__event_n
     filch__sub_seq_cst(&event->waiters, 1);
 }
 
-void filch__eventcount_add(struct filch__eventcount *event, struct filch__event_node *node, struct filch__waiter *waiter)
+void filch__eventcount_add(struct filch__eventcount *event, struct filch__event_node *node,
+                           struct filch__waiter *waiter)
 {
     filch__lock(&event->lock);
     *node = (struct filch__event_node){

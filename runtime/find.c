@@ -48,7 +48,8 @@ static uintptr_t take_ready(struct filch__worker *worker)
     return (uintptr_t)filch__container_of(link, struct filch__strand, link) | 1;
 }
 
-/* Keep tasks to be taken in order, and in sight of others. A deque's newest is taken first, so there the first is pushed last. */
+/* Keep tasks to be taken in order, and in sight of others. A deque's newest is taken first, so there the first is
+ * pushed last. */
 static void keep(struct filch__worker *worker, uintptr_t *item, size_t count)
 {
     if (filch__os_has_barrier()) {
@@ -148,18 +149,10 @@ static uintptr_t take_fairly(struct filch__worker *worker)
     return item;
 }
 
-static uintptr_t take_at_once(struct filch__worker *worker)
+/* The nearest work first: what is ready to go on, the worker's own, what is queued, what others have. */
+static inline uintptr_t take_nearest(struct filch__worker *worker)
 {
-    uintptr_t item = 0;
-    if (worker->heir) {
-        item = (uintptr_t)worker->heir | 1;
-        worker->heir = NULL;
-        return item;
-    }
-    if (filch__unlikely(++worker->tick % FAIR_EVERY == 0))
-        item = take_fairly(worker);
-    if (!item)
-        item = take_ready(worker);
+    uintptr_t item = take_ready(worker);
     if (!item)
         item = take_own(worker);
     if (!item)
@@ -171,6 +164,19 @@ static uintptr_t take_at_once(struct filch__worker *worker)
     return item;
 }
 
+static uintptr_t take_at_once(struct filch__worker *worker)
+{
+    uintptr_t item = 0;
+    if (worker->heir) {
+        item = (uintptr_t)worker->heir | 1;
+        worker->heir = NULL;
+        return item;
+    }
+    if (filch__unlikely(++worker->tick % FAIR_EVERY == 0))
+        item = take_fairly(worker);
+    return item ? item : take_nearest(worker);
+}
+
 /* A parked worker's last look, and every look that must not miss: sequentially consistent (G1). */
 static bool has_work(struct filch_pool *pool)
 {
@@ -180,7 +186,8 @@ static bool has_work(struct filch_pool *pool)
     filch__reclaim_enter();
     struct filch__table *table = filch__load_acquire(&pool->table);
     for (size_t i = 0; i < table->count && !found; i++)
-        found = filch__deque_has_items(&table->worker[i]->deque) || filch__handful_has_items(&table->worker[i]->handful);
+        found =
+            filch__deque_has_items(&table->worker[i]->deque) || filch__handful_has_items(&table->worker[i]->handful);
     filch__reclaim_leave();
     return found;
 }
@@ -189,15 +196,7 @@ static uintptr_t search(struct filch__worker *worker)
 {
     uintptr_t item = 0;
     for (int round = 0; round < SEARCH_ROUNDS && !item; round++) {
-        item = take_ready(worker);
-        if (!item)
-            item = take_own(worker);
-        if (!item)
-            item = take_handful(worker);
-        if (!item)
-            item = take_entry(worker);
-        if (!item)
-            item = steal(worker);
+        item = take_nearest(worker);
         if (!item)
             filch__os_pause();
     }
@@ -265,7 +264,8 @@ static bool sleep_until_told(struct filch__worker *worker)
             if (filch__crew_try_retire(worker)) {
                 if (filch__load_relaxed(&pool->threads) > filch__load_relaxed(&pool->min_workers))
                     filch__idle_tell_one(pool, FILCH__TOKEN_LOOK); /* the rest may all have gone to sleep for good */
-                if (has_work(pool)) /* G1: between its being told and its being uncounted, nobody could be woken or started */
+                /* G1: between its being told and its being uncounted, nobody could be woken or started. */
+                if (has_work(pool))
                     filch__pool_notify(pool);
                 return false;
             }

@@ -119,8 +119,8 @@ static struct filch_future *at(const struct set *set, size_t i)
     return set->pointers ? set->pointers[i] : (struct filch_future *)(void *)(set->first + i * set->stride);
 }
 
-/* One waiter for all of [0, count) that are in flight. Those that have another waiter already are left out; the caller comes
- * back for them. */
+/* One waiter for all of [0, count) that are in flight. Those that have another waiter already are left out; the caller
+ * comes back for them. */
 static int wait_for_group(const struct set *set, size_t count, uint64_t deadline_ns)
 {
     struct filch__wait wait;
@@ -157,8 +157,8 @@ static int wait_for_all(const struct set *set, size_t count, uint64_t deadline_n
         if (!r && is_past(deadline_ns))
             r = -ETIMEDOUT;
         if (!r && slept && i > 0) {
-            /* Tasks mostly end in the order in which they were submitted, so the last one is waited for first, alone; what
-             * is not done then is waited for together, with one wake-up. */
+            /* Tasks mostly end in the order in which they were submitted, so the last one is waited for first, alone;
+             * what is not done then is waited for together, with one wake-up. */
             size_t part = i + 1 < GROUP_MAX ? i + 1 : GROUP_MAX;
             struct set tail = *set;
             if (tail.pointers)
@@ -212,8 +212,8 @@ static bool find_done(struct filch_future *const futures[], size_t count, size_t
     return false;
 }
 
-/* Register the waiter everywhere, until one is found done. Futures that have a waiter already take a node: a few from the
- * caller's stack, then one block. */
+/* Register the waiter everywhere, until one is found done. Futures that have a waiter already take a node: a few from
+ * the caller's stack, then one block. */
 struct nodes {
     struct filch__waiter_node few[4];
     struct filch__waiter_node *block;
@@ -230,8 +230,8 @@ static struct filch__waiter_node *next_node(struct nodes *nodes, size_t most)
     return nodes->block ? &nodes->block[nodes->used - few] : NULL;
 }
 
-static int register_any(struct filch_future *const futures[], size_t count, struct filch__waiter *waiter, struct nodes *nodes,
-                        size_t *ret_registered)
+static int register_any(struct filch_future *const futures[], size_t count, struct filch__waiter *waiter,
+                        struct nodes *nodes, size_t *ret_registered)
 {
     size_t i = 0;
     int r = 0;

@@ -23,23 +23,23 @@
  *   rest           a worker without a permit parks                        +1
  *   resize         anybody                                  limit changes; then claims and parked are served
  *
- * The limit bounds admitted, so a stolen or resumed task is covered by its worker's permit, and nothing is counted per task.
- * Lowering it leaves admitted above for as long as bodies run on; workers compare the two between tasks (yield).
+ * The limit bounds admitted, so a stolen or resumed task is covered by its worker's permit, and nothing is counted per
+ * task. Lowering it leaves admitted above for as long as bodies run on; workers compare the two between tasks (yield).
  * Surplus workers park with their deques full; others steal from them.
  *
  * May run together? all of it. Each step is one CAS on the word, so no step sees another half done.
  * Invariants
  *   I1 no step raises admitted above limit.   I2 searching <= admitted.   I3 parked <= entries in the idle stack;
- *   claims <= entries in the claim line: an entry is pushed before it is counted, and taken after it is uncounted, so whoever
- *   has uncounted one finds one.
+ *   claims <= entries in the claim line: an entry is pushed before it is counted, and taken after it is uncounted, so
+ *   whoever has uncounted one finds one.
  * Orderings (every CAS is seq_cst)
  *   G1 new work: publish (sc: deque D4, inject N2), then notify reads the word (sc)
- *      ||  park, rest, found: CAS on the word (sc), then the worker looks for visible work (sc), and notifies if it sees any.
- *      Either notify sees the worker parked (or no longer searching), or the worker sees the work.
- * Sketch: work W is published, and its notify reads the word and does nothing. Then (a) somebody searches: its next step is
- * found or park, later in S than that read, hence later than W's publication, and it looks again after it; (b) no permit is
- * free: each holder's way to sleep is a park, later in S, after which it looks; or (c) nobody is parked and no thread can be
- * added: some worker is between its permit and its park, and looks after it.
+ *      ||  park, rest, found: CAS on the word (sc), then the worker looks for visible work (sc), and notifies if it
+ *      sees any. Either notify sees the worker parked (or no longer searching), or the worker sees the work.
+ * Sketch: work W is published, and its notify reads the word and does nothing. Then (a) somebody searches: its next
+ * step is found or park, later in S than that read, hence later than W's publication, and it looks again after it; (b)
+ * no permit is free: each holder's way to sleep is a park, later in S, after which it looks; or (c) nobody is parked
+ * and no thread can be added: some worker is between its permit and its park, and looks after it.
  */
 #ifndef FILCH_GATE_H
 #define FILCH_GATE_H
@@ -96,7 +96,8 @@ static inline bool filch__gate_must_yield(uint64_t word)
 
 static inline bool filch__gate_would_notify(uint64_t word, bool may_start)
 {
-    return word < FILCH__GATE_SEARCHING && (word / FILCH__GATE_ADMITTED & FILCH__GATE_FIELD) < (word & FILCH__GATE_FIELD) &&
+    return word < FILCH__GATE_SEARCHING &&
+           (word / FILCH__GATE_ADMITTED & FILCH__GATE_FIELD) < (word & FILCH__GATE_FIELD) &&
            (may_start || word & FILCH__GATE_FIELD * FILCH__GATE_PARKED);
 }
 

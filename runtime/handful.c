@@ -52,7 +52,7 @@ uintptr_t filch__handful_take(struct filch__handful *handful)
     if (!is_before(i, end_of(filch__load_relaxed(&handful->word))))
         return 0;
     filch__store_release(&handful->next, i + 1);
-    filch__os_barrier_light(); /* H1: pairs with open() */
+    filch__os_barrier_light();                                          /* H1: pairs with open() */
     bool claimed = filch__likely(!filch__load_acquire(&handful->guard)) /* H2 */
                        ? is_before(i, end_of(filch__load_relaxed(&handful->word)))
                        : claim_slow(handful, i);
@@ -84,7 +84,7 @@ size_t filch__handful_open(struct filch__handful *handful, uintptr_t items[FILCH
             break;
         }
     }
-    filch__store_release(&handful->guard, 0);   /* H2 */
+    filch__store_release(&handful->guard, 0); /* H2 */
     filch__store_release(&handful->opening, 0);
     return count;
 }

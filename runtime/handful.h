@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* handful.h - a few tasks that their owner takes in order without a locked instruction, and that a thief opens by force.
+/* handful.h - a few tasks that their owner takes in order without a locked instruction, and that a thief opens by
+ * force.
  *
- * What a worker has taken from the entry queue and not run yet. In a deque each would cost its owner an exchange; hidden in a
- * private batch they would wait behind a long body. Here the rare side pays: a thief that finds nothing else raises the guard,
- * calls membarrier(2), and takes the later half by a CAS. The idea is that of the fork stack's private tail; biased locks
- * (Dice, Moir, Scherer 2003) are its ancestors. Needs asymmetric barriers (os.h); without them it is not used.
+ * What a worker has taken from the entry queue and not run yet. In a deque each would cost its owner an exchange;
+ * hidden in a private batch they would wait behind a long body. Here the rare side pays: a thief that finds nothing
+ * else raises the guard, calls membarrier(2), and takes the later half by a CAS. The idea is that of the fork stack's
+ * private tail; biased locks (Dice, Moir, Scherer 2003) are its ancestors. Needs asymmetric barriers (os.h); without
+ * them it is not used.
  *
  * May run together?  fill take open     (X = never)
  *             fill    X    X    -
@@ -23,10 +25,11 @@
  *      Either the take sees the guard, and claims by a CAS that fails the thief's, or the thief sees the claim.
  *   H2 open: CAS word, store guard = 0 (release) -> take: load guard (acquire), load word. What was taken is seen.
  *   H3 slow take: CAS word with a new version -> open's CAS fails, and it reads next again (acquire).
- *   H4 fill: store word (sc) -> open: load word (acquire): the slots are seen. And, as D4 of deque.h: a parked worker notices.
+ *   H4 fill: store word (sc) -> open: load word (acquire): the slots are seen. And, as D4 of deque.h: a parked worker
+ *   notices.
  * Progress: take and fill wait-free but for retries against one thief; the owner never waits for a thief.
- * Checked in a model of C11's memory: 1 thief and 2, one fill and two, to preemption bound 3 and 2; without the barrier, the
- * guard, the second look at end, the version, or with slots read after the CAS it fails.
+ * Checked in a model of C11's memory: 1 thief and 2, one fill and two, to preemption bound 3 and 2; without the
+ * barrier, the guard, the second look at end, the version, or with slots read after the CAS it fails.
  */
 #ifndef FILCH_HANDFUL_H
 #define FILCH_HANDFUL_H
@@ -51,8 +54,8 @@ void filch__handful_fill(struct filch__handful *handful, const uintptr_t *items,
 /* Owner. The oldest item, or 0. */
 uintptr_t filch__handful_take(struct filch__handful *handful);
 
-/* Another worker: the later half, in order; how many (0: empty, or somebody else is at it). Costs a membarrier unless it is
- * seen to be empty. */
+/* Another worker: the later half, in order; how many (0: empty, or somebody else is at it). Costs a membarrier unless
+ * it is seen to be empty. */
 size_t filch__handful_open(struct filch__handful *handful, uintptr_t items[FILCH__HANDFUL]);
 
 /* Anybody. Sequentially consistent (H4); may say true when the last is just being taken. */

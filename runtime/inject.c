@@ -33,7 +33,7 @@ void filch__inject_init(struct filch__inject *queue)
 void filch__inject_push(struct filch__inject *queue, struct filch__link *link)
 {
     link->next = NULL;
-    filch__tsan_release(link);                                                            /* N1 */
+    filch__tsan_release(link); /* N1 */
     cds_wfcq_enqueue(head_of(&queue->head), tail_of(&queue->tail), node_of(link));
     filch__add_seq_cst(&queue->pushed, 1); /* N2: announces the item; pairs with has_items() */
 }
@@ -59,7 +59,8 @@ void filch__inject_push_chain(struct filch__inject *queue, struct filch__chain *
 {
     if (!chain->count)
         return;
-    __cds_wfcq_splice_blocking(head_of(&queue->head), tail_of(&queue->tail), head_of(&chain->head), tail_of(&chain->tail));
+    __cds_wfcq_splice_blocking(head_of(&queue->head), tail_of(&queue->tail), head_of(&chain->head),
+                               tail_of(&chain->tail));
     filch__add_seq_cst(&queue->pushed, chain->count); /* N2 */
     filch__chain_init(chain);
 }

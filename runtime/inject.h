@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* inject.h - entry queue: any thread adds, one worker at a time takes. FIFO. Intrusive: nothing is allocated.
  *
- * liburcu's wfcqueue (Desnoyers, Jiangshan 2010-2013), called out of line: adding is one exchange. Its blocking calls poll
- * for 10 ms behind a producer that was preempted between exchange and link, so only the non-blocking ones are used; a
- * consumer that meets such a gap leaves, and the count below says that work is still there.
+ * liburcu's wfcqueue (Desnoyers, Jiangshan 2010-2013), called out of line: adding is one exchange. Its blocking calls
+ * poll for 10 ms behind a producer that was preempted between exchange and link, so only the non-blocking ones are
+ * used; a consumer that meets such a gap leaves, and the count below says that work is still there.
  *
  * May run together?  push take     (X = never)
  *             push    -    -

@@ -12,17 +12,17 @@
 
 uint64_t filch__os_now_ns(void);
 
-/* Sleep while *word == expected, until woken or the deadline. May return for no reason: the caller looks at *word again.
- * 0 or -ETIMEDOUT. */
+/* Sleep while *word == expected, until woken or the deadline. May return for no reason: the caller looks at *word
+ * again. 0 or -ETIMEDOUT. */
 int filch__os_futex_wait(uint32_t *word, uint32_t expected, uint64_t deadline_ns);
 
 /* Wake up to `count` sleepers. The word is only an address here: it may be unmapped by now. */
 void filch__os_futex_wake(uint32_t *word, int count);
 
-/* Asymmetric fences (membarrier(2), private expedited): the rare side calls barrier(), which makes every running thread of the
- * process execute a full fence somewhere inside the call; the frequent side needs only light(), which costs nothing. has() is
- * false where the kernel or a sandbox refuses: both sides must then order themselves by other means. It never changes after
- * filch__os_barrier_init. */
+/* Asymmetric fences (membarrier(2), private expedited): the rare side calls barrier(), which makes every running thread
+ * of the process execute a full fence somewhere inside the call; the frequent side needs only light(), which costs
+ * nothing. has() is false where the kernel or a sandbox refuses: both sides must then order themselves by other means.
+ * It never changes after filch__os_barrier_init. */
 void filch__os_barrier_init(void);
 void filch__os_barrier(void);
 extern bool filch__os_barrier_works;

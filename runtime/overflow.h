@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* overflow.h - a stack overflow in a task names the task before the process dies of SIGSEGV.
  *
- * A handler on a stack of its own (each worker brings one) looks whether the fault lies just below the running strand. Other
- * faults go to the handler that was there before, or to the default action.
+ * A handler on a stack of its own (each worker brings one) looks whether the fault lies just below the running strand.
+ * Other faults go to the handler that was there before, or to the default action.
  */
 #ifndef FILCH_OVERFLOW_H
 #define FILCH_OVERFLOW_H

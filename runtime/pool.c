@@ -34,8 +34,9 @@ static bool any_set(const uint64_t *words, size_t count)
 static int complete_config(struct filch_pool_config *config, struct filch_allocator *ret_allocator)
 {
     bool no_idle = config->flags & FILCH_POOL_NO_IDLE_WORKERS;
-    if (config->flags & ~(FILCH_POOL_NO_IDLE_WORKERS | FILCH_POOL_NO_OVERFLOW_MESSAGE) || any_set(config->reserved, 4) ||
-        (unsigned)config->when_full > FILCH_FULL_RUN || (no_idle && config->min_workers))
+    if (config->flags & ~(FILCH_POOL_NO_IDLE_WORKERS | FILCH_POOL_NO_OVERFLOW_MESSAGE) ||
+        any_set(config->reserved, 4) || (unsigned)config->when_full > FILCH_FULL_RUN ||
+        (no_idle && config->min_workers))
         return -EINVAL;
     if (config->min_workers > FILCH_WORKERS_MAX || config->max_concurrency > FILCH_WORKERS_MAX ||
         (config->max_concurrency && config->max_concurrency < config->min_workers))
@@ -210,7 +211,8 @@ int filch_pool_resize(struct filch_pool *pool, unsigned min_workers, unsigned ma
     while (filch__load_relaxed(&pool->threads) < least && !filch__crew_start(pool, false, false))
         ;
     if (fewer)
-        filch__idle_tell_one(pool, FILCH__TOKEN_LOOK); /* it finds that there is a surplus, and sleeps with a time-out */
+        filch__idle_tell_one(pool,
+                             FILCH__TOKEN_LOOK); /* it finds that there is a surplus, and sleeps with a time-out */
     filch__pool_notify(pool); /* there may be work for new permits; who is woken and finds some wakes the next */
     return 0;
 }

@@ -26,12 +26,12 @@ int filch__options_check(const struct filch_task_options *options);
 uint32_t filch__options_flags(const struct filch_task_options *options); /* for priv.flags */
 int filch__record_new(struct filch_pool *pool, struct filch_future *future, const struct filch_task_options *options,
                       struct filch__record **ret_record); /* NULL when the future can hold it all */
-void filch__task_fill(struct filch_future *future, filch_fn *fn, void *data, struct filch__record *record, uint32_t flags,
-                      struct filch_completions *completions); /* QUEUED, and not in a queue yet */
-void filch__pool_settle_late(struct filch_pool *pool);        /* after enqueueing: the workers may be gone */
+void filch__task_fill(struct filch_future *future, filch_fn *fn, void *data, struct filch__record *record,
+                      uint32_t flags, struct filch_completions *completions); /* QUEUED, and not in a queue yet */
+void filch__pool_settle_late(struct filch_pool *pool); /* after enqueueing: the workers may be gone */
 
-/* room.c: queue_limit. As the pool's policy says: *ret_count of `want` tasks may be enqueued, or one is to run in the caller,
- * or a negative errno. */
+/* room.c: queue_limit. As the pool's policy says: *ret_count of `want` tasks may be enqueued, or one is to run in the
+ * caller, or a negative errno. */
 enum filch__room { FILCH__ROOM_OK, FILCH__ROOM_RUN_HERE };
 int filch__room_make(struct filch_pool *pool, size_t want, bool own_thread, size_t *ret_count);
 void filch__run_here(struct filch_pool *pool, struct filch_future *future);
@@ -39,7 +39,8 @@ void filch__run_here(struct filch_pool *pool, struct filch_future *future);
 /* close.c: end what was enqueued when no worker was left to take it. */
 void filch__pool_settle(struct filch_pool *pool);
 
-/* stats.c: waits of tasks, begun and ended. Who reads the gate's word sees the counts of those that laid permits down before. */
+/* stats.c: waits of tasks, begun and ended. Who reads the gate's word sees the counts of those that laid permits down
+ * before. */
 struct filch__waits {
     uint64_t begun, ended;
 };

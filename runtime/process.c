@@ -5,8 +5,8 @@
 
 /* What there is once per process: the version, the clock, the default pool, and what fork(2) needs to know.
  *
- * In a forked child only the forking thread exists. The count of forks goes up, which makes every pool opened before stale;
- * the list of pools serves to unregister the readers of workers that are no more (reclaim.h).
+ * In a forked child only the forking thread exists. The count of forks goes up, which makes every pool opened before
+ * stale; the list of pools serves to unregister the readers of workers that are no more (reclaim.h).
  */
 static struct filch__lock lock = {PTHREAD_MUTEX_INITIALIZER};
 static struct filch_pool *pools;
@@ -56,7 +56,7 @@ static void after_fork_child(void)
                 filch__reclaim_bury(pool->worker[i]->reader);
     pools = NULL;
     filch__store_relaxed(&default_pool, NULL); /* opened again at its next use */
-    filch__crew_forget_thread(); /* the task that forked goes on as an ordinary thread */
+    filch__crew_forget_thread();               /* the task that forked goes on as an ordinary thread */
     filch__reclaim_after_fork_child();
     filch__unlock(&lock);
 }

@@ -43,7 +43,8 @@ static int wait_for_room(struct filch_pool *pool)
     return -ECANCELED;
 }
 
-/* As the pool's policy says. *ret_count of `want` tasks may be enqueued; 0 only with FILCH__ROOM_RUN_HERE or an error. */
+/* As the pool's policy says. *ret_count of `want` tasks may be enqueued; 0 only with FILCH__ROOM_RUN_HERE or an error.
+ * */
 int filch__room_make(struct filch_pool *pool, size_t want, bool own_thread, size_t *ret_count)
 {
     if (filch__likely(!pool->config.queue_limit)) {

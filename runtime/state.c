@@ -18,7 +18,8 @@
 _Static_assert(sizeof(struct filch_future) == 64, "a future is 64 bytes");
 _Static_assert(_Alignof(struct filch_future) == 8, "a future lies in callers' malloc'ed structures");
 _Static_assert(sizeof(void *) == 8, "words are 64 bits");
-_Static_assert((POINTER & (PHASE | DIRECT | LOCK | CANCEL | TIMED_OUT | PASSING)) == 0, "the word's parts do not overlap");
+_Static_assert((POINTER & (PHASE | DIRECT | LOCK | CANCEL | TIMED_OUT | PASSING)) == 0,
+               "the word's parts do not overlap");
 
 static enum filch__phase phase_of(uint64_t word)
 {
@@ -91,7 +92,7 @@ static filch__cold bool start_slow(struct filch_future *future)
 bool filch__future_start(struct filch_future *future, void *runner)
 {
     filch__store_release(&future->priv.runner, runner); /* F4 */
-    filch__os_barrier_light(); /* F5: pairs with filch__future_ask_stop() */
+    filch__os_barrier_light();                          /* F5: pairs with filch__future_ask_stop() */
     uint64_t word = filch__load_relaxed(&future->priv.state);
     if (filch__likely(filch__os_has_barrier() && phase_of(word) == FILCH__QUEUED && !(word & CANCEL)))
         return true;
@@ -280,6 +281,7 @@ bool filch__future_unregister(struct filch_future *future, struct filch__waiter 
             complete_entries(first, future);
             break;
         }
-    } while (!filch__cas_acq_rel(&future->priv.state, &word, (word & ~(POINTER | DIRECT | LOCK)) | entry_word(first))); /* F3 */
+    } while (!filch__cas_acq_rel(&future->priv.state, &word,
+                                 (word & ~(POINTER | DIRECT | LOCK)) | entry_word(first))); /* F3 */
     return undone;
 }

@@ -25,22 +25,24 @@
  *   pointer                      register                 CAS, while LOCK is clear
  *   LOCK, unlock                 unregister               CAS, CAS
  *
- * May run together?  all of them. The caller keeps the future in place: for the worker until DONE; for register, unregister
- * and cancel because who calls them owns or waits for it.
+ * May run together?  all of them. The caller keeps the future in place: for the worker until DONE; for register,
+ * unregister and cancel because who calls them owns or waits for it.
  * Orderings
  *   F1 finish: CAS (release) -> done, register, unregister: load (acquire). What the task wrote is seen.
  *   F2 register: CAS (release) -> finish: CAS (acquire). The node is seen.
  *   F3 unlock: CAS (release) -> finish, lock (acquire). The list as it was left is seen.
  *   F4 start: store runner (release) -> cancel: load runner (acquire). The strand is seen as it was made.
  *   F5 start: store runner, light barrier, load word  ||  cancel: CAS CANCEL into the word, barrier (membarrier(2)), load runner.
- *      Either start sees CANCEL, or cancel sees the runner, or both: then a CAS between the two decides. A started task costs
- *      no locked instruction for the cancel that mostly does not come. Where membarrier is refused, start is a CAS.
- *   F6 PASSING is cleared (release) -> finish (acquire). A task does not end while the one who asked it to stop looks at its
+ *      Either start sees CANCEL, or cancel sees the runner, or both: then a CAS between the two decides. A started task
+ *      costs no locked instruction for the cancel that mostly does not come. Where membarrier is refused, start is a
+ *      CAS.
+ *   F6 PASSING is cleared (release) -> finish (acquire). A task does not end while the one who asked it to stop looks
+ *   at its
  *      strand: when it has ended, its pool may be closed, and the strand unmapped.
- * The list belongs to whoever made it unreachable: finish, when LOCK was clear in the value that it replaced; else the holder
- * of LOCK, which finds DONE when it wants to unlock, and then completes the waiters that are left.
- * Progress: finish and cancel are wait-free but for retries against one another, and finish for a canceller that is PASSING; register and unregister wait (yielding) for
- * a holder of LOCK, who does a few instructions.
+ * The list belongs to whoever made it unreachable: finish, when LOCK was clear in the value that it replaced; else the
+ * holder of LOCK, which finds DONE when it wants to unlock, and then completes the waiters that are left.
+ * Progress: finish and cancel are wait-free but for retries against one another, and finish for a canceller that is
+ * PASSING; register and unregister wait (yielding) for a holder of LOCK, who does a few instructions.
  */
 #ifndef FILCH_STATE_H
 #define FILCH_STATE_H
@@ -76,8 +78,9 @@ void filch__future_finish(struct filch_future *future, int status);
 /* A promise: 0, or -EALREADY, or -EINVAL when it is none. */
 int filch__future_complete(struct filch_future *future, int status);
 
-/* Mark for stopping. 0: DROPPED; -EINPROGRESS: RUNNING, *ret_first when this call was the first to ask: then the caller may look
- * at the runner, and must call filch__future_passed; -EALREADY; -EINVAL: idle; -ENOENT: a promise (the caller completes it). */
+/* Mark for stopping. 0: DROPPED; -EINPROGRESS: RUNNING, *ret_first when this call was the first to ask: then the caller
+ * may look at the runner, and must call filch__future_passed; -EALREADY; -EINVAL: idle; -ENOENT: a promise (the caller
+ * completes it). */
 int filch__future_ask_stop(struct filch_future *future, bool timed_out, bool *ret_first);
 void filch__future_passed(struct filch_future *future);
 bool filch__future_asked_stop(const struct filch_future *future);
@@ -87,7 +90,8 @@ enum filch__register { FILCH__REGISTERED, FILCH__REGISTER_DONE, FILCH__REGISTER_
 /* `node` may be NULL: it is needed when somebody waits already. */
 enum filch__register filch__future_register(struct filch_future *future, struct filch__waiter *waiter,
                                             struct filch__waiter_node *node);
-/* True: one registration of the waiter is undone. False: there is none, or the future's end has it and completes the waiter. */
+/* True: one registration of the waiter is undone. False: there is none, or the future's end has it and completes the
+ * waiter. */
 bool filch__future_unregister(struct filch_future *future, struct filch__waiter *waiter);
 
 #endif

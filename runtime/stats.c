@@ -27,7 +27,8 @@ struct filch__waits filch__pool_waits(struct filch_pool *pool)
         if (!worker)
             break;
         waits.ended += filch__load_relaxed(&worker->count.resumed);
-        waits.begun += filch__load_relaxed(&worker->count.suspensions) + filch__load_relaxed(&worker->count.blocked_waits);
+        waits.begun +=
+            filch__load_relaxed(&worker->count.suspensions) + filch__load_relaxed(&worker->count.blocked_waits);
     }
     waits.begun += filch__load_relaxed(&pool->outside_waits);
     return waits;
@@ -114,13 +115,16 @@ int filch_pool_dump(const struct filch_pool *pool, FILE *out)
     struct filch_pool_stats stats;
     collect(it, &stats);
     fprintf(out, "pool \"%s\" (%s): %u running of at most %u, %u workers (at least %u kept)\n", it->name,
-            phase[filch__load_relaxed(&it->phase)], stats.running, stats.max_concurrency, stats.workers, stats.min_workers);
+            phase[filch__load_relaxed(&it->phase)], stats.running, stats.max_concurrency, stats.workers,
+            stats.min_workers);
     fprintf(out, "  %llu submitted, %llu run, %llu dropped, %llu queued, %llu waiting on %llu stacks\n",
             (unsigned long long)stats.submitted, (unsigned long long)stats.run, (unsigned long long)stats.dropped,
-            (unsigned long long)stats.queue_depth, (unsigned long long)stats.suspended, (unsigned long long)stats.strands);
+            (unsigned long long)stats.queue_depth, (unsigned long long)stats.suspended,
+            (unsigned long long)stats.strands);
     fprintf(out, "  %llu stolen, %llu failed steals, %llu parks, %llu wakes, %llu suspensions, %llu blocked waits\n",
             (unsigned long long)stats.stolen, (unsigned long long)stats.failed_steals, (unsigned long long)stats.parks,
-            (unsigned long long)stats.wakes, (unsigned long long)stats.suspensions, (unsigned long long)stats.blocked_waits);
+            (unsigned long long)stats.wakes, (unsigned long long)stats.suspensions,
+            (unsigned long long)stats.blocked_waits);
     for (size_t i = 0; i < FILCH_WORKERS_MAX; i++) {
         struct filch__worker *worker = filch__load_acquire(&it->worker[i]);
         if (!worker)

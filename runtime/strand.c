@@ -113,8 +113,8 @@ static struct filch__slab *map_slab(struct filch__strands *strands)
     return slab;
 }
 
-/* What a thread did on one strand is before what it does on the next. ThreadSanitizer takes strands for threads, and is told
- * so; not by the switch itself, which would also order strands that were handed to another thread too early. */
+/* What a thread did on one strand is before what it does on the next. ThreadSanitizer takes strands for threads, and is
+ * told so; not by the switch itself, which would also order strands that were handed to another thread too early. */
 static filch__noinline void thread_edge(bool leaving)
 {
     if (leaving)
@@ -139,8 +139,8 @@ void filch__strand_reset(struct filch__strands *strands, struct filch__strand *s
     strand->main = strands->main;
     strand->saved = filch__context_make(strand, strand_entry);
 #ifdef FILCH_ASAN
-    /* Frames that were left without their epilogues: of its last user, or of whatever this memory was mapped as before (in a
-     * child of fork(2): the stack of a thread that is no more). */
+    /* Frames that were left without their epilogues: of its last user, or of whatever this memory was mapped as before
+     * (in a child of fork(2): the stack of a thread that is no more). */
     __asan_unpoison_memory_region(strand->asan_bottom, strand->asan_size);
 #endif
     strand->asan_fake = NULL;
@@ -193,7 +193,8 @@ void filch__strands_put(struct filch__strands *strands, struct filch__strand *st
     filch__unlock(&strands->lock);
 }
 
-void filch__strands_visit(struct filch__strands *strands, void (*visit)(struct filch__strand *strand, void *ctx), void *ctx)
+void filch__strands_visit(struct filch__strands *strands, void (*visit)(struct filch__strand *strand, void *ctx),
+                          void *ctx)
 {
     filch__lock(&strands->lock);
     struct filch__slab *slab = strands->slabs;

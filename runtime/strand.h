@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* strand.h - a stack that bodies run on, and what is known of the body that runs there.
  *
- * A worker runs one strand at a time. A body that waits keeps its strand; the worker takes another. Strands that have no body
- * rest in caches, suspended in the worker's loop. A thread strand stands for a thread's own stack: a worker's native stack, or
- * a caller that runs a task; it blocks where others are suspended.
+ * A worker runs one strand at a time. A body that waits keeps its strand; the worker takes another. Strands that have
+ * no body rest in caches, suspended in the worker's loop. A thread strand stands for a thread's own stack: a worker's
+ * native stack, or a caller that runs a task; it blocks where others are suspended.
  *
- * Memory: stacks lie in slabs of address space, committed page by page; struct filch__strand and the first frames share the
- * top page. They are never unmapped while the pool lives, so a strand may be looked at (under its lock) at any time.
+ * Memory: stacks lie in slabs of address space, committed page by page; struct filch__strand and the first frames share
+ * the top page. They are never unmapped while the pool lives, so a strand may be looked at (under its lock) at any
+ * time.
  *
  * Fields    written by
  *   link         whoever queues the strand as ready; then the queue
@@ -15,8 +16,9 @@
  *   task         the thread that runs it
  *   label, fn    the same, relaxed: dumps read them
  *   waiting      the thread that runs it, under `lock`; cancellers read it under `lock`
- * A switch: filch__strand_switch saves the registers of `from`, runs `to`, and returns, in a later switch back, the strand that
- * came before. Nobody may resume `from` before `to` says so (waiter.h, W3): the work that makes it resumable is done by `to`.
+ * A switch: filch__strand_switch saves the registers of `from`, runs `to`, and returns, in a later switch back, the
+ * strand that came before. Nobody may resume `from` before `to` says so (waiter.h, W3): the work that makes it
+ * resumable is done by `to`.
  */
 #ifndef FILCH_STRAND_H
 #define FILCH_STRAND_H
@@ -41,8 +43,8 @@ struct filch__strand {
     filch_fn *fn;
     struct filch__wait *waiting;
     uint32_t lock;
-    bool thread;   /* a thread's own stack */
-    bool guarded;  /* a page below the stack faults; else the canary tells */
+    bool thread;  /* a thread's own stack */
+    bool guarded; /* a page below the stack faults; else the canary tells */
     uint32_t id;
     char *low; /* the stack is [low, this structure) */
     struct filch__strand *next_free;
@@ -78,7 +80,8 @@ void filch__strands_put(struct filch__strands *strands, struct filch__strand *st
 /* Make a strand whose frames are void start over in `main`. */
 void filch__strand_reset(struct filch__strands *strands, struct filch__strand *strand);
 /* Call visit for every strand ever handed out, running ones too. */
-void filch__strands_visit(struct filch__strands *strands, void (*visit)(struct filch__strand *strand, void *ctx), void *ctx);
+void filch__strands_visit(struct filch__strands *strands, void (*visit)(struct filch__strand *strand, void *ctx),
+                          void *ctx);
 
 /* Make `strand` stand for a thread's own stack; then, in that thread, for each thread it stands for in turn. */
 void filch__strand_init_thread(struct filch__strand *strand, struct filch_pool *pool);

@@ -46,8 +46,8 @@ int filch__options_check(const struct filch_task_options *options)
 
 /* ---- accepting ---- */
 
-void filch__task_fill(struct filch_future *future, filch_fn *fn, void *data, struct filch__record *record, uint32_t flags,
-                 struct filch_completions *completions)
+void filch__task_fill(struct filch_future *future, filch_fn *fn, void *data, struct filch__record *record,
+                      uint32_t flags, struct filch_completions *completions)
 {
     future->priv.fn = fn;
     future->priv.data = data;
@@ -102,8 +102,8 @@ static int fail(struct filch_future *future, int status)
 }
 
 /* Room, then into a queue. The future is filled by the caller's rules first. */
-static int accept(struct filch_pool *pool, struct filch_future *future, filch_fn *fn, void *data, struct filch__record *record,
-                  uint32_t flags, struct filch_completions *completions)
+static int accept(struct filch_pool *pool, struct filch_future *future, filch_fn *fn, void *data,
+                  struct filch__record *record, uint32_t flags, struct filch_completions *completions)
 {
     size_t count;
     int r = filch__room_make(pool, 1, flags & FILCH__FUTURE_OWN_THREAD, &count);
@@ -151,7 +151,8 @@ int filch_submit_with(struct filch_pool *pool, struct filch_future *future, filc
         r = filch__pool_find(&pool);
     if (!r)
         r = filch__record_new(pool, future, options, &record);
-    if (!r && (r = accept(pool, future, fn, data, record, filch__options_flags(options), options->completions)) && record)
+    if (!r && (r = accept(pool, future, fn, data, record, filch__options_flags(options), options->completions)) &&
+        record)
         filch__record_release(record);
     return r ? fail(future, r) : 0;
 }
@@ -189,7 +190,8 @@ int filch_submit_copy(struct filch_pool *pool, filch_fn *fn, const void *data, s
     memset(&copy->future, 0, sizeof copy->future);
     if (size)
         memcpy(copy->data, data, size);
-    r = accept(pool, &copy->future, fn, copy->data, &copy->record, filch__options_flags(options) | FILCH__FUTURE_COPY, options->completions);
+    r = accept(pool, &copy->future, fn, copy->data, &copy->record, filch__options_flags(options) | FILCH__FUTURE_COPY,
+               options->completions);
     if (r)
         pool->allocator.free(pool->allocator.ctx, copy, bytes);
     else if (ret_future)
@@ -199,7 +201,8 @@ int filch_submit_copy(struct filch_pool *pool, filch_fn *fn, const void *data, s
 
 void *filch_future_data(struct filch_future *future)
 {
-    return future && future->priv.flags & FILCH__FUTURE_COPY ? filch__container_of(future, struct copy, future)->data : NULL;
+    return future && future->priv.flags & FILCH__FUTURE_COPY ? filch__container_of(future, struct copy, future)->data
+                                                             : NULL;
 }
 
 void filch_future_release(struct filch_future *future)

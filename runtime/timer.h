@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* timer.h - deadlines: one thread that sleeps until the nearest one.
  *
- * The thread is started by the first timer; it holds no permit and runs no task code, so deadlines fire also when every worker
- * is in a long body. With no timers it never wakes. The timers are an intrusive pairing heap (Fredman, Sedgewick, Sleator,
- * Tarjan, Algorithmica 1986), so adding one allocates nothing; a lock guards it.
+ * The thread is started by the first timer; it holds no permit and runs no task code, so deadlines fire also when every
+ * worker is in a long body. With no timers it never wakes. The timers are an intrusive pairing heap (Fredman,
+ * Sedgewick, Sleator, Tarjan, Algorithmica 1986), so adding one allocates nothing; a lock guards it.
  *
- * `fire` is called with that lock held, once, unless the timer is removed first. filch__timer_remove takes the lock, so when
- * it has returned, fire is over: the timer's memory is the caller's. What fire returns is woken without the lock.
+ * `fire` is called with that lock held, once, unless the timer is removed first. filch__timer_remove takes the lock, so
+ * when it has returned, fire is over: the timer's memory is the caller's. What fire returns is woken without the lock.
  */
 #ifndef FILCH_TIMER_H
 #define FILCH_TIMER_H
@@ -34,10 +34,11 @@ void filch__timekeeper_init(struct filch__timekeeper *keeper);
 void filch__timekeeper_stop(struct filch__timekeeper *keeper); /* joins the thread; no timer is left, none will come */
 void filch__timekeeper_destroy(struct filch__timekeeper *keeper); /* after stop */
 
-/* Start the thread, if need be. 0 or a negative errno (-ESHUTDOWN: stopped); once it was 0, adding a timer cannot fail. */
+/* Start the thread, if need be. 0 or a negative errno (-ESHUTDOWN: stopped); once it was 0, adding a timer cannot fail.
+ * */
 int filch__timekeeper_start(struct filch__timekeeper *keeper);
 void filch__timer_add(struct filch__timekeeper *keeper, struct filch__timer *timer, uint64_t deadline_ns,
-                     struct filch__wakeup (*fire)(struct filch__timer *timer));
+                      struct filch__wakeup (*fire)(struct filch__timer *timer));
 /* False: it has fired. */
 bool filch__timer_remove(struct filch__timekeeper *keeper, struct filch__timer *timer);
 

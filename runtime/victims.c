@@ -3,8 +3,8 @@
 
 #include <errno.h>
 
-/* The table of victims, replaced whole when a worker comes or goes: thieves read it in a read section (reclaim.h), and what was
- * replaced is freed by a worker about to park. */
+/* The table of victims, replaced whole when a worker comes or goes: thieves read it in a read section (reclaim.h), and
+ * what was replaced is freed by a worker about to park. */
 
 void *filch__alloc_aligned(const struct filch_allocator *allocator, size_t size)
 {

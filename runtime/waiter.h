@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* waiter.h - the one thing that can wait: a thread, a suspended strand, or a sink that is told and never waits.
  *
- * A waiter is registered with one or more sources (futures, an event count), and may be interrupted (deadline, cancel). All
- * of them meet in one word, so that exactly one of them wakes it, and so that its memory, which lies on the stack of who
- * waits, is left by everybody before the wait returns.
+ * A waiter is registered with one or more sources (futures, an event count), and may be interrupted (deadline, cancel).
+ * All of them meet in one word, so that exactly one of them wakes it, and so that its memory, which lies on the stack
+ * of who waits, is left by everybody before the wait returns.
  *
  *   word   31..8  refs   registrations whose source may still touch the waiter
  *              4  CANCELLED, 3 TIMED_OUT   why it was interrupted
@@ -23,10 +23,10 @@
  *   W2 complete's CAS is the source's last access to the waiter: `wake` and `target` are read before it. What it does
  *      afterwards concerns the target: an address for the futex, or a strand, which stays where it is.
  *   W3 commit (release) -> complete, interrupt (acquire): the strand's registers are saved before anybody resumes it.
- * No wake-up is lost: who fires finds WAITING and wakes, or finds PREPARING, and then commit fails. Nobody is woken twice:
- * only the step to FIRED wakes.
- * An interrupt is made under a lock (of the timer, of the strand) that the waiting side takes before it returns, so it needs
- * no reference.
+ * No wake-up is lost: who fires finds WAITING and wakes, or finds PREPARING, and then commit fails. Nobody is woken
+ * twice: only the step to FIRED wakes.
+ * An interrupt is made under a lock (of the timer, of the strand) that the waiting side takes before it returns, so it
+ * needs no reference.
  */
 #ifndef FILCH_WAITER_H
 #define FILCH_WAITER_H
@@ -64,14 +64,15 @@ struct filch__waiter {
     void *target;
 };
 
-/* A registration in a list, where the source's own word has no room. `next` is an entry: 0, a node, or, with bit 0 set, a
- * waiter that needs no node because it is the last. */
+/* A registration in a list, where the source's own word has no room. `next` is an entry: 0, a node, or, with bit 0 set,
+ * a waiter that needs no node because it is the last. */
 struct filch__waiter_node {
     uintptr_t next;
     struct filch__waiter *waiter;
 };
 
-/* A waiter for the calling thread, which then sleeps in filch__waiter_sleep; or for a strand (wake and target given). */
+/* A waiter for the calling thread, which then sleeps in filch__waiter_sleep; or for a strand (wake and target given).
+ * */
 void filch__waiter_init_thread(struct filch__waiter *waiter, uint32_t refs, uint32_t mode);
 void filch__waiter_init(struct filch__waiter *waiter, uint32_t refs, uint32_t mode, void (*wake)(void *), void *target);
 

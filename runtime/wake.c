@@ -3,9 +3,9 @@
 
 /* ---- the idle stack: parked workers, the last one first ----
  *
- * Treiber's stack of worker numbers; the upper half of the head counts changes, so that a number that was taken and put back
- * between a popper's two looks is noticed (ABA). Workers stay where they are while the pool lives, so idle_next may be read
- * at any time. Entries are pushed before they are counted in the gate (gate.h, I3).
+ * Treiber's stack of worker numbers; the upper half of the head counts changes, so that a number that was taken and put
+ * back between a popper's two looks is noticed (ABA). Workers stay where they are while the pool lives, so idle_next
+ * may be read at any time. Entries are pushed before they are counted in the gate (gate.h, I3).
  */
 
 void filch__idle_push(struct filch__worker *worker)
@@ -104,7 +104,8 @@ void filch__strand_ready(void *target)
         }
         return;
     }
-    /* The pool is not the caller's: once the strand is in sight it may end, and the pool be closed. Close waits for the count. */
+    /* The pool is not the caller's: once the strand is in sight it may end, and the pool be closed. Close waits for the
+     * count. */
     filch__add_seq_cst(&pool->wakers, 1);
     filch__inject_push(&pool->ready, &strand->link);
     filch__pool_notify(pool);

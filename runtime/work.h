@@ -8,8 +8,9 @@
  *   -> running again, anywhere -> done.
  * A word in a deque is a future, or a strand with bit 0 set.
  *
- * Order of search: ready queue, own deque, handful, entry queue, other deques, other handfuls by force; every 61st time the queues,
- * the handful and the far end of the own deque come first, so that nothing starves behind a worker that feeds itself.
+ * Order of search: ready queue, own deque, handful, entry queue, other deques, other handfuls by force; every 61st time
+ * the queues, the handful and the far end of the own deque come first, so that nothing starves behind a worker that
+ * feeds itself.
  *
  * Locks, none held while task code runs or anything waits: pool->lock (threads coming and going) is taken before
  * strands.lock; keeper.lock before a strand's lock; claim_lock and eventcounts innermost.
@@ -83,11 +84,11 @@ struct filch__worker {
     bool initialised; /* worker_init returned >= 0 */
     bool permit;
     bool searching;
-    bool ending;                   /* completing a task: what becomes ready is looked at right after */
-    struct filch__strand *heir;    /* a strand that this worker runs next, ahead of its deque; nobody else sees it */
-    struct filch__strand *free;    /* resting strands */
+    bool ending;                /* completing a task: what becomes ready is looked at right after */
+    struct filch__strand *heir; /* a strand that this worker runs next, ahead of its deque; nobody else sees it */
+    struct filch__strand *free; /* resting strands */
     unsigned free_count;
-    enum filch__after after;       /* what the strand switched to does for the one before */
+    enum filch__after after; /* what the strand switched to does for the one before */
     struct filch__waiter *commit;
     struct filch_future *own_task; /* to be run on the native stack */
     struct filch__strand native;
@@ -161,19 +162,19 @@ struct filch_pool {
     uint32_t quiet;  /* futex: counts parks while closing */
     uint32_t wakers; /* threads that make a strand ready and do not own the pool */
     uint64_t failed_starts;
-    uint64_t requeued; /* times that the entry queue has counted a task again */
+    uint64_t requeued;                                        /* times that the entry queue has counted a task again */
     uint64_t outside_submitted, outside_dropped, outside_run; /* added to by threads that are no workers */
     struct filch__timekeeper keeper;
     struct filch__lock claim_lock;
     struct filch__claimant *claim_first, *claim_last;
 
-    struct filch__lock lock; /* guards what follows */
+    struct filch__lock lock;       /* guards what follows */
     struct filch__worker **worker; /* by id; a worker stays when its thread is gone */
     struct filch__table *retired;
     struct filch__caller *callers; /* kept while the pool lives: a canceller may look at them */
     uint32_t init_pending;         /* futex: workers of open that have not reported */
     int init_status;
-    bool closer;                   /* a close call is at work */
+    bool closer;                                  /* a close call is at work */
     struct filch_pool *next_open, *previous_open; /* process.c's list */
 };
 
@@ -188,7 +189,7 @@ void filch__record_release(struct filch__record *record);
 
 /* find.c: where the next task comes from, and when to sleep. A word as in a deque; 0: the worker is to end. */
 uintptr_t filch__worker_next(struct filch__worker *worker);
-void filch__worker_rest(struct filch__worker *worker); /* park, without a permit */
+void filch__worker_rest(struct filch__worker *worker);  /* park, without a permit */
 void filch__worker_flush(struct filch__worker *worker); /* a worker that ends gives its deque away */
 
 /* wake.c: who wakes whom */
@@ -197,7 +198,8 @@ void filch__idle_push(struct filch__worker *worker);
 bool filch__idle_tell_one(struct filch_pool *pool, enum filch__token token); /* false: nobody is parked */
 void filch__idle_tell_all(struct filch_pool *pool, enum filch__token token); /* who is parked now */
 void filch__strand_ready(void *strand);                                      /* a waiter's wake */
-void filch__ready_next(struct filch__worker *worker, struct filch__strand *strand); /* by a worker that looks right after */
+void filch__ready_next(struct filch__worker *worker,
+                       struct filch__strand *strand); /* by a worker that looks right after */
 void filch__ready_here(struct filch__worker *worker, struct filch__strand *strand);
 void filch__enqueue(struct filch_pool *pool, struct filch_future *future);
 void filch__permit_claim(struct filch_pool *pool); /* blocks the thread until it has a permit */

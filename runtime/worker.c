@@ -86,7 +86,8 @@ static void body_end(struct body *body, int status)
     finish(body->outer ? NULL : worker, body->future, record, status);
 }
 
-/* Runs when the scope is left; by unwinding, too: pthread_exit in a task. The thread's key then ends the worker (crew.c). */
+/* Runs when the scope is left; by unwinding, too: pthread_exit in a task. The thread's key then ends the worker
+ * (crew.c). */
 static void body_left(struct body *body)
 {
     if (filch__unlikely(!body->returned))

@@ -92,8 +92,8 @@ static int terminal_columns(void)
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
-/* The bar is as wide as the terminal's width leaves beside the figures, in steps, so that it stays put while they change
- * their length. A line that is too long is cut. `part` < 0: nobody knows yet. */
+/* The bar is as wide as the terminal's width leaves beside the figures, in steps, so that it stays put while they
+ * change their length. A line that is too long is cut. `part` < 0: nobody knows yet. */
 static void draw_bar(const char *text, double part)
 {
     int columns = terminal_columns() - 1; /* the last column would wrap on some terminals */

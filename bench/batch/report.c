@@ -3,8 +3,8 @@
  *
  * A ratio is taken within a round, system by filch, and is the median over the rounds: the machine's speed drifts more
  * from round to round than the systems differ. Where the ratios of the rounds lie on both sides of 1, or are few, the
- * difference is marked as not significant. A round in which a sample is dirty is dropped for the pair; if fewer than three are left,
- * all are used, and the report says so.
+ * difference is marked as not significant. A round in which a sample is dirty is dropped for the pair; if fewer than
+ * three are left, all are used, and the report says so.
  */
 #include "compare.h"
 

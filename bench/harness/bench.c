@@ -36,8 +36,8 @@ uint64_t bench_thread_cpu_ns(void)
 
 void bench_sleep_ns(uint64_t duration_ns)
 {
-    struct timespec left = {
-        .tv_sec = (time_t)(duration_ns / 1000000000u), .tv_nsec = (long)(duration_ns % 1000000000u)};
+    struct timespec left = {.tv_sec = (time_t)(duration_ns / 1000000000u),
+                            .tv_nsec = (long)(duration_ns % 1000000000u)};
     while (clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR)
         ;
 }

@@ -77,8 +77,9 @@ int main(int argc, char **argv)
     struct pass grouped = run(pool, GROUP_MAX, children);
     BENCH_CHECK(one_by_one.suspensions >= (uint64_t)children);
     BENCH_CHECK(grouped.suspensions <= (uint64_t)children / 16);
-    bench_sample("-", "suspend_ns", ((double)one_by_one.elapsed_ns - (double)grouped.elapsed_ns) /
-                                        (double)(one_by_one.suspensions - grouped.suspensions));
+    bench_sample("-", "suspend_ns",
+                 ((double)one_by_one.elapsed_ns - (double)grouped.elapsed_ns) /
+                     (double)(one_by_one.suspensions - grouped.suspensions));
     bench_sample("-", "submit_and_wait_ns", (double)grouped.elapsed_ns / (double)children);
     BENCH_CHECK(filch_pool_close(pool, FILCH_CLOSE_DRAIN, FILCH_NO_DEADLINE) == 0);
     filch_pool_free(pool);

@@ -53,8 +53,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < tasks; i++)
         filch_promise_init(&promises[i]);
 
-    struct filch_batch batch = {
-        .futures = futures, .items = promises, .item_stride = sizeof *promises, .count = tasks};
+    struct filch_batch batch = {.futures = futures, .items = promises, .item_stride = sizeof *promises, .count = tasks};
     uint64_t begin_ns = bench_now_ns();
     error = filch_submit_many(pool, &batch, wait_for_promise, NULL);
     if (error)

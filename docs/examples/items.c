@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* items.c - a future inside each of the program's own items: one call submits them all, one call waits.
  *
- * Nothing is allocated. A batch is two addresses and two strides; here the futures lie in the items, so both strides are
- * the size of an item, and the task gets the item. To cancel one item, or to wait for it, its future is at hand.
+ * Nothing is allocated. A batch is two addresses and two strides; here the futures lie in the items, so both strides
+ * are the size of an item, and the task gets the item. To cancel one item, or to wait for it, its future is at hand.
  */
 #include <filch/filch.h>
 

@@ -119,7 +119,8 @@ static void free_map(void)
     struct entry *entry, *removed = NULL;
     urcu_memb_register_thread(); /* main is no worker */
     urcu_memb_read_lock();
-    cds_lfht_for_each(map, &iter, node) {
+    cds_lfht_for_each(map, &iter, node)
+    {
         entry = caa_container_of(node, struct entry, node);
         if (cds_lfht_del(map, &entry->node) == 0) {
             entry->next_removed = removed;

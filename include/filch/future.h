@@ -2,8 +2,8 @@
 /* future.h - submitting closures and waiting for them.
  *
  * A future is 64 bytes of the caller's memory. It starts as zero bytes (`= {0}`, calloc) or done; a submit puts it in
- * flight; when filch_done() is true or a wait on it has returned, and nobody else waits on it, the memory is the caller's
- * again. A submit that fails leaves it done with that error, so waiting on it is always safe.
+ * flight; when filch_done() is true or a wait on it has returned, and nobody else waits on it, the memory is the
+ * caller's again. A submit that fails leaves it done with that error, so waiting on it is always safe.
  *
  * WAITING INSIDE A TASK suspends the task, not its worker, and the task may go on on another thread. What does not
  * survive such a wait: errno, thread-locals (and their addresses), pthread mutexes that the task holds, an RCU read
@@ -39,7 +39,8 @@ struct filch_future {
 };
 
 /* flags of struct filch_task_options */
-#define FILCH_TASK_OWN_THREAD 1u /* run on a thread's own stack; a wait blocks that thread and gives its permit to others */
+#define FILCH_TASK_OWN_THREAD                                                                                          \
+    1u /* run on a thread's own stack; a wait blocks that thread and gives its permit to others */
 
 /* All zero = all defaults. Read during the call. A reserved field that is not zero, or an unknown flag, is -EINVAL;
  * a field that this version does not act on yet (priority, scope, gate, after) is -ENOTSUP when set.
@@ -62,8 +63,8 @@ struct filch_task_options {
  * task's own worker. Allocates nothing; blocks only under FILCH_FULL_BLOCK and FILCH_FULL_RUN.
  * What the caller wrote before is visible to fn; what fn wrote is visible after the wait.
  * Errors: -EINVAL (NULL future or fn), -EBUSY (in flight: the future is left alone), -ESHUTDOWN, -EAGAIN (full under
- * FILCH_FULL_FAIL; or no worker could be started), -ECANCELED (a task that was asked to stop, waiting for room), -ESTALE.
- * Except for -EINVAL on NULL and -EBUSY the future is then
+ * FILCH_FULL_FAIL; or no worker could be started), -ECANCELED (a task that was asked to stop, waiting for room),
+ * -ESTALE. Except for -EINVAL on NULL and -EBUSY the future is then
  * done with that error.
  *
  *     struct filch_future f = {0};
@@ -79,7 +80,8 @@ FILCH_API int filch_submit_with(struct filch_pool *pool, struct filch_future *fu
                                 const struct filch_task_options *options);
 
 /* As filch_submit_with, with a future of the pool's and a copy of `size` bytes of data (aligned to 16): one allocation.
- * ret_future NULL: detached. Otherwise release it, any time: a running task goes on. On an error *ret_future is untouched.
+ * ret_future NULL: detached. Otherwise release it, any time: a running task goes on. On an error *ret_future is
+ * untouched.
  */
 FILCH_API int filch_submit_copy(struct filch_pool *pool, filch_fn *fn, const void *data, size_t size,
                                 const struct filch_task_options *options, struct filch_future **ret_future);
@@ -101,10 +103,10 @@ struct filch_batch {
     size_t count;
 };
 
-/* Submit fn(item i) with future i, for all i, at less cost than one by one. Under FILCH_FULL_FAIL accepts what fits from
- * the front; the other futures are done with -EAGAIN, which is returned (and so with -ENOMEM). -EBUSY: some futures were in
- * flight; they are left alone, and the others were accepted. On other errors nothing was accepted and all futures are done
- * with it; -EINVAL for the batch itself and -EOVERFLOW (count * stride) leave them untouched.
+/* Submit fn(item i) with future i, for all i, at less cost than one by one. Under FILCH_FULL_FAIL accepts what fits
+ * from the front; the other futures are done with -EAGAIN, which is returned (and so with -ENOMEM). -EBUSY: some
+ * futures were in flight; they are left alone, and the others were accepted. On other errors nothing was accepted and
+ * all futures are done with it; -EINVAL for the batch itself and -EOVERFLOW (count * stride) leave them untouched.
  */
 FILCH_API int filch_submit_many(struct filch_pool *pool, const struct filch_batch *batch, filch_fn *fn,
                                 const struct filch_task_options *options);
@@ -125,8 +127,8 @@ FILCH_API int filch_status(const struct filch_future *future);
  */
 FILCH_API int filch_wait(struct filch_future *future);
 
-/* As filch_wait, but returns 0 when the future is done (see filch_status), -ETIMEDOUT at the deadline, -ECANCELED when the
- * calling task is cancelled: the future may then still be in flight. A deadline in the past polls.
+/* As filch_wait, but returns 0 when the future is done (see filch_status), -ETIMEDOUT at the deadline, -ECANCELED when
+ * the calling task is cancelled: the future may then still be in flight. A deadline in the past polls.
  * Further errors: -ENOMEM, -EAGAIN (the timekeeper thread could not be started), -EINVAL, -EDEADLK.
  */
 FILCH_API int filch_wait_until(struct filch_future *future, uint64_t deadline_ns);
@@ -136,21 +138,25 @@ FILCH_API int filch_wait_all(struct filch_future *const futures[], size_t count,
 
 /* Wait until one of them is done; *ret_index says which (the first that is found done, if several). Returns as
  * filch_wait_until; count 0 is -EINVAL. */
-FILCH_API int filch_wait_any(struct filch_future *const futures[], size_t count, uint64_t deadline_ns, size_t *ret_index);
+FILCH_API int filch_wait_any(struct filch_future *const futures[], size_t count, uint64_t deadline_ns,
+                             size_t *ret_index);
 
-/* Ask a task to stop. 0: it had not started and will never run (the future is done once a worker has taken it out of its
- * queue; a promise is done at once); -EINPROGRESS: it runs, and filch_cancelled() in it is true from now on;
+/* Ask a task to stop. 0: it had not started and will never run (the future is done once a worker has taken it out of
+ * its queue; a promise is done at once); -EINPROGRESS: it runs, and filch_cancelled() in it is true from now on;
  * -EALREADY: it is done. Never blocks. Errors: -EINVAL (NULL, never submitted).
  */
 FILCH_API int filch_cancel(struct filch_future *future);
 
-/* Inside a task: was it asked to stop (cancelled, timed out, its pool closed with FILCH_CLOSE_CANCEL)? False outside. */
+/* Inside a task: was it asked to stop (cancelled, timed out, its pool closed with FILCH_CLOSE_CANCEL)? False outside.
+ * */
 FILCH_API bool filch_cancelled(void);
 
-/* Make `future` (zero or done) a promise: in flight until filch_complete. NULL is a no-op, and so is a future in flight. */
+/* Make `future` (zero or done) a promise: in flight until filch_complete. NULL is a no-op, and so is a future in
+ * flight. */
 FILCH_API void filch_promise_init(struct filch_future *future);
 
-/* End a promise with `status`; wakes who waits. Errors: -EALREADY (done), -EINVAL (NULL, not a promise). Never blocks. */
+/* End a promise with `status`; wakes who waits. Errors: -EALREADY (done), -EINVAL (NULL, not a promise). Never blocks.
+ * */
 FILCH_API int filch_complete(struct filch_future *future, int status);
 
 #ifdef __cplusplus

@@ -126,8 +126,8 @@ static void submit_batch(struct ledger *ledger, struct entry *entries, unsigned 
     struct filch_task_options options = {.dropped = drop_entry};
     (void)filch_submit_many(ledger->pool, &batch, run_entry, &options);
     for (unsigned i = 0; i < count; i++) { /* done already with an error of submit's, or accepted */
-        bool refused = filch_done(&entries[i].future) && atomic_load(&entries[i].runs) == 0 &&
-                       atomic_load(&entries[i].drops) == 0;
+        bool refused =
+            filch_done(&entries[i].future) && atomic_load(&entries[i].runs) == 0 && atomic_load(&entries[i].drops) == 0;
         note_submit(&entries[i], BATCHED, refused ? filch_status(&entries[i].future) : 0);
     }
 }

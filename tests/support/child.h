@@ -14,8 +14,8 @@
 #include <fcntl.h>
 
 struct child {
-    int exit_status; /* -1 when a signal ended it */
-    int signal;      /* 0 when it exited */
+    int exit_status;   /* -1 when a signal ended it */
+    int signal;        /* 0 when it exited */
     char output[8192]; /* stdout and stderr, cut to fit */
 };
 

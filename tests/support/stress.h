@@ -18,9 +18,9 @@
 
 static struct {
     const char *name, *path;
-    uint64_t seed;    /* of the present round */
-    uint64_t rounds;  /* to be done; UINT64_MAX: until the time is over */
-    uint64_t done;    /* rounds */
+    uint64_t seed;   /* of the present round */
+    uint64_t rounds; /* to be done; UINT64_MAX: until the time is over */
+    uint64_t done;   /* rounds */
     uint64_t until_ns;
     bool full;
     char replay[512];

@@ -25,7 +25,8 @@ static int catcher(void *)
         } catch (int value) {
             caught += value == i;
         }
-        if (filch_submit(nullptr, &inner, [](void *) { return 1; }, nullptr) != 0)
+        if (filch_submit(
+                nullptr, &inner, [](void *) { return 1; }, nullptr) != 0)
             return -1;
         caught += filch_wait(&inner);
     }

@@ -53,8 +53,13 @@ Test(cpus, environment_overrides, .timeout = TEST_TIMEOUT)
 
 Test(cpus, nonsense_in_the_environment_is_ignored, .timeout = TEST_TIMEOUT)
 {
-    const char *settings[] = {"FILCH_CPUS=",    "FILCH_CPUS=0",   "FILCH_CPUS=-4", "FILCH_CPUS=many",
-                              "FILCH_CPUS=3x",  "FILCH_CPUS= ",   "FILCH_CPUS=99999999999999999999999"};
+    const char *settings[] = {"FILCH_CPUS=",
+                              "FILCH_CPUS=0",
+                              "FILCH_CPUS=-4",
+                              "FILCH_CPUS=many",
+                              "FILCH_CPUS=3x",
+                              "FILCH_CPUS= ",
+                              "FILCH_CPUS=99999999999999999999999"};
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
         unsigned count = cpus_in_child(settings[i]);
         cr_assert(count >= 1 && count <= cpus_of_affinity(), "%s: %u", settings[i], count);

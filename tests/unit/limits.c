@@ -17,7 +17,7 @@ static void spin(unsigned rounds)
 struct load {
     struct filch_pool *pool;
     struct meter meter;
-    unsigned nested; /* levels below the root */
+    unsigned nested;     /* levels below the root */
     unsigned own_thread; /* one body in so many keeps its thread; 0: none */
 };
 

@@ -118,7 +118,7 @@ Test(pool, resize_changes_what_it_is_given, .timeout = TEST_TIMEOUT)
     const struct {
         unsigned minimum, maximum, then_minimum, then_maximum;
     } steps[] = {
-        {0, 0, 2, 6}, {3, 0, 3, 6}, {0, 5, 3, 5}, {1, 2, 1, 2},
+        {0, 0, 2, 6}, {3, 0, 3, 6}, {0, 5, 3, 5},       {1, 2, 1, 2},
         {4, 0, 4, 4}, {0, 2, 2, 2}, {1, 4096, 1, 4096}, {1, 3, 1, 3},
     };
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {

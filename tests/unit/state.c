@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* state.c - a future's word: its phases, its list of waiters, and who gets that list when several reach for it. */
-#include "os.h"
 #include "state.h"
+#include "os.h"
 
 #include "support/tasks.h"
 #include "support/test.h"
