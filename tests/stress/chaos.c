@@ -246,6 +246,8 @@ int main(int argc, char **argv)
     stress_begin(argv, "chaos", 6000, 5000);
     while (stress_next())
         total += (uint64_t)round_of(stress.seed);
-    printf("chaos: %" PRIu64 " tasks, each run or dropped once\n", total);
+    printf("figure: P1 %" PRIu64
+           " tasks with cancel, time-outs, resize and close at random: each run or dropped once\n",
+           total);
     return 0;
 }

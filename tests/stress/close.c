@@ -136,6 +136,7 @@ int main(int argc, char **argv)
         tasks += run_cycle(&cycle);
         empty_cycles(&cycle.random);
     }
-    printf("close: %" PRIu64 " tasks accepted, each run or cancelled once\n", tasks);
+    printf("figure: P8 %" PRIu64 " cycles, %" PRIu64 " tasks accepted: each run or cancelled once\n", stress.done,
+           tasks);
     return 0;
 }

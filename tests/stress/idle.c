@@ -62,8 +62,8 @@ static void idle_for(struct filch_pool *pool, unsigned ms, unsigned workers)
     claim(threads >= workers);
     usleep(ms * 1000);
     uint64_t used = cpu_ns() - cpu, after = switches_of_pool(&threads_after);
-    printf("idle: %u threads, %u ms, %" PRIu64 " us of CPU time, %" PRIu64 " switches\n", threads, ms, used / 1000,
-           after - switches);
+    printf("figure: P16 %u threads idle for %u ms: %" PRIu64 " us of CPU time, %" PRIu64 " wake-ups\n", threads, ms,
+           used / 1000, after - switches);
     claim(threads_after == threads);
     claim(after == switches); /* not one wake-up */
     claim(stats_of(pool).parks == parks);

@@ -153,6 +153,6 @@ int main(int argc, char **argv)
         }
         total += 15 * (uint64_t)TEST_SHARE(exchanges);
     }
-    printf("pingpong: at least %" PRIu64 " exchanges, no wake-up lost\n", total);
+    printf("figure: P3 at least %" PRIu64 " exchanges: no wake-up lost\n", total);
     return 0;
 }

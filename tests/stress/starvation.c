@@ -173,6 +173,6 @@ int main(int argc, char **argv)
             own_thread_beside_feeders(limit);
         }
     }
-    printf("starvation: everything started\n");
+    printf("figure: P17 %" PRIu64 " rounds beside long, waiting and feeding tasks: everything started\n", stress.done);
     return 0;
 }

@@ -58,8 +58,9 @@ static void each_for_its_own(unsigned limit, size_t count, uint64_t *random)
     wait_until(stats_of(pool).suspended == count);
     struct filch_pool_stats stats = stats_of(pool);
     size_t after = resident_bytes(), each = after > before ? (after - before) / count : 0;
-    printf("waiting: %zu at limit %u, %zu bytes each, %" PRIu64 " stacks, %" PRIu64 " without a guard page\n", count,
-           limit, each, stats.strands, stats.unguarded_stacks);
+    printf("figure: P9 %zu tasks wait at a limit of %u: %zu bytes each, %" PRIu64 " stacks, %" PRIu64
+           " without a guard page\n",
+           count, limit, each, stats.strands, stats.unguarded_stacks);
     if (!TEST_SANITIZED)
         claim(each <= bytes_most);
     claim(stats.strands <= count + 32 * (limit + 1)); /* a resting one or two per worker, and its cache */

@@ -3,7 +3,7 @@
  *
  *     FILCH_SEED=n       the seed of the first round; each further round has the next one. Not given: by the clock
  *     FILCH_ROUNDS=n     so many rounds; 1 with the seed that a failure printed replays that round
- *     FILCH_STRESS=ci    (or not given) a few seconds; =full the counts of a full run
+ *     FILCH_STRESS=ci    (or not given) a few seconds, half as long under a sanitizer; =full the counts of a full run
  *     FILCH_CPU=n        stay on this processor
  *
  * Threads are not replayed, only what each of them does: a race may need several rounds of one seed.
@@ -54,7 +54,8 @@ static inline void stress_begin(char **argv, const char *name, unsigned ci_ms, u
     stress.full = size && strcmp(size, "full") == 0;
     stress.seed = stress_number("FILCH_SEED", watchdog_now_ns() % 1000000000u);
     stress.rounds = stress_number("FILCH_ROUNDS", stress.full ? TEST_SHARE(full_rounds) : UINT64_MAX);
-    stress.until_ns = stress.rounds == UINT64_MAX ? filch_in_ns(FILCH_MS(ci_ms)) : UINT64_MAX;
+    stress.until_ns =
+        stress.rounds == UINT64_MAX ? filch_in_ns(FILCH_MS(TEST_SANITIZED ? ci_ms / 2 : ci_ms)) : UINT64_MAX;
     stress_pin();
     printf("%s: %s run, first seed %" PRIu64 "\n", name, stress.full ? "full" : "ci", stress.seed);
 }
