@@ -157,6 +157,29 @@ static void suspend(struct filch__wait *wait)
     filch__count(&strand->worker->count.resumed);
 }
 
+struct filch__waits filch__workers_waits(const struct filch_pool *pool)
+{
+    struct filch__waits waits = {0};
+    for (size_t i = 0; i < FILCH_WORKERS_MAX; i++) {
+        const struct filch__worker *worker = filch__load_acquire(&pool->worker[i]);
+        if (!worker)
+            break;
+        waits.ended += filch__load_relaxed(&worker->count.resumed);
+        waits.begun +=
+            filch__load_relaxed(&worker->count.suspensions) + filch__load_relaxed(&worker->count.blocked_waits);
+    }
+    return waits;
+}
+
+struct filch__waits filch__pool_waits(const struct filch_pool *pool)
+{
+    uint64_t ended = filch__load_relaxed(&pool->outside_resumed); /* first: an end that is seen has a beginning */
+    struct filch__waits waits = filch__workers_waits(pool);
+    waits.ended += ended;
+    waits.begun += filch__load_relaxed(&pool->outside_waits);
+    return waits;
+}
+
 /* A body on a thread's own stack, or one that finds no memory for another strand, blocks its thread. Its permit serves
  * others meanwhile. */
 static void block_thread(struct filch__wait *wait)
@@ -168,16 +191,20 @@ static void block_thread(struct filch__wait *wait)
         filch__count(&worker->count.blocked_waits);
         filch__count(&worker->count.gate_waits);
         worker->permit = false;
+        filch__store_relaxed(&worker->blocked, true);
     } else {
         filch__add_relaxed(&pool->outside_waits, 1);
     }
     filch__add_seq_cst(&pool->blocked, 1);
     filch__permit_leave(pool);
+    if (filch__unlikely(worker && filch__load_relaxed(&pool->start_failed)))
+        filch__crew_drop_stranded(pool, worker);
     filch__waiter_sleep(&wait->waiter, wait->deadline_ns);
     filch__permit_claim(pool);
     filch__sub_seq_cst(&pool->blocked, 1);
     if (worker) {
         worker->permit = true;
+        filch__store_relaxed(&worker->blocked, false);
         filch__count(&worker->count.resumed);
     } else {
         filch__add_relaxed(&pool->outside_resumed, 1);

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+enum { RETRY_NS = 10000000 }; /* while threads cannot be started */
+
 /* Nothing is queued. Workers' structures stay, so their deques may be looked at. */
 static bool queues_empty(struct filch_pool *pool)
 {
@@ -25,11 +27,14 @@ static bool nobody_admitted(struct filch_pool *pool)
 /* Has everything that was accepted ended? Without a permit nothing runs; a task in a queue, or a wait that ended,
  * becomes a body only under one. So if nobody is admitted before and after the queues are found empty, and no wait was
  * in progress or began in all that time, nothing is left. (A submit that races with close may still come:
- * filch__pool_settle.) */
+ * filch__pool_settle.) The first look at the gate shows the counts of those who laid their permits down while the pool
+ * was open, and tell nobody of it. */
 static bool is_drained(struct filch_pool *pool)
 {
+    if (!nobody_admitted(pool))
+        return false;
     struct filch__waits before = filch__pool_waits(pool);
-    if (before.begun != before.ended || !nobody_admitted(pool) || !queues_empty(pool) || !nobody_admitted(pool))
+    if (before.begun != before.ended || !queues_empty(pool) || !nobody_admitted(pool))
         return false;
     struct filch__waits after = filch__pool_waits(pool);
     return after.begun == before.begun && after.ended == before.ended;
@@ -92,10 +97,36 @@ static int drain(struct filch_pool *pool, uint64_t deadline_ns)
         uint32_t seen = filch__load_seq_cst(&pool->quiet);
         if (is_drained(pool))
             return 0;
-        if (!queues_empty(pool))
+        uint64_t until = deadline_ns;
+        if (!queues_empty(pool)) {
             filch__pool_notify(pool); /* what a failed start left there */
-        if (filch__os_futex_wait(&pool->quiet, seen, deadline_ns) && !is_drained(pool))
+            if (filch__load_relaxed(&pool->start_failed) && until > filch_in_ns(RETRY_NS))
+                until = filch_in_ns(RETRY_NS);
+        }
+        if (filch__os_futex_wait(&pool->quiet, seen, until) && until == deadline_ns && !is_drained(pool))
             return -ETIMEDOUT;
+    }
+}
+
+static void set_stopping(struct filch_pool *pool, bool stopping)
+{
+    filch__lock(&pool->lock);
+    filch__store_seq_cst(&pool->stopping, stopping);
+    filch__unlock(&pool->lock);
+}
+
+/* Drain, and stop: from then on nobody is woken for work (filch__pool_notify). A submit that came in between shows
+ * either here, and is drained as well, or sees the stop, and is settled. */
+static int stop(struct filch_pool *pool, uint64_t deadline_ns)
+{
+    for (;;) {
+        int r = drain(pool, deadline_ns);
+        if (r)
+            return r;
+        set_stopping(pool, true);
+        if (is_drained(pool))
+            return 0;
+        set_stopping(pool, false);
     }
 }
 
@@ -114,16 +145,13 @@ int filch_pool_close(struct filch_pool *pool, enum filch_close mode, uint64_t de
         cancel_waits(pool);
     while (filch__load_seq_cst(&pool->room.waiters)) /* who waits for room is refused now */
         filch__eventcount_notify(&pool->room);
-    r = drain(pool, deadline_ns);
+    r = stop(pool, deadline_ns);
     if (r) {
         filch__lock(&pool->lock);
         pool->closer = false;
         filch__unlock(&pool->lock);
         return r;
     }
-    filch__lock(&pool->lock);
-    filch__store_seq_cst(&pool->stopping, 1);
-    filch__unlock(&pool->lock);
     filch__idle_tell_all(pool, FILCH__TOKEN_RETIRE);
     filch__crew_join_all(pool);
     while (filch__load_acquire(&pool->wakers)) /* they are a few instructions from letting go of the pool */

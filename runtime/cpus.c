@@ -38,10 +38,10 @@ static bool read_line(const char *directory, const char *name, char *line, size_
 
 static unsigned cut(unsigned count, double quota, double period)
 {
-    if (quota <= 0 || period <= 0)
+    if (!(quota > 0 && period > 0)) /* nor what is no number */
         return count;
     double processors = quota / period;
-    if (processors >= count)
+    if (!(processors < count))
         return count;
     unsigned whole = (unsigned)processors;
     return whole < processors ? whole + 1 : whole;

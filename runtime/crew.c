@@ -129,10 +129,15 @@ static void leave(struct filch__worker *worker)
     filch__unlock(&pool->lock);
 }
 
+static void uncount_locked(struct filch_pool *pool)
+{
+    filch__store_seq_cst(&pool->threads, pool->threads - 1); /* G1: then the worker looks for work */
+}
+
 /* Uncount the worker and take it out of the table. */
 static void retire_locked(struct filch__worker *worker)
 {
-    filch__store_seq_cst(&worker->pool->threads, worker->pool->threads - 1); /* G1: then the worker looks for work */
+    uncount_locked(worker->pool);
     filch__victims_remove_locked(worker);
 }
 
@@ -143,30 +148,73 @@ static void retire(struct filch__worker *worker)
     filch__unlock(&worker->pool->lock);
 }
 
+/* While a strand waits one worker stays, so that it can go on without a thread having to be started for it. */
+uint32_t filch__crew_least(const struct filch_pool *pool)
+{
+    uint32_t least = filch__load_relaxed(&pool->min_workers);
+    if (least || filch__load_relaxed(&pool->stopping))
+        return least;
+    struct filch__waits waits = filch__workers_waits(pool);
+    return waits.begun != waits.ended;
+}
+
 bool filch__crew_try_retire(struct filch__worker *worker)
 {
     struct filch_pool *pool = worker->pool;
     if (filch__deque_size(&worker->deque) || filch__handful_size(&worker->handful))
         return false;
     filch__lock(&pool->lock);
-    bool ends = pool->stopping || pool->threads > pool->min_workers;
+    bool ends = pool->stopping || pool->threads > filch__crew_least(pool);
     if (ends)
-        retire_locked(worker);
+        uncount_locked(pool);
+    if (ends && !pool->threads && !pool->stopping && filch__pool_has_work(pool)) {
+        filch__store_seq_cst(&pool->threads, 1); /* it was relied on: the last one stays, another might not start */
+        ends = false;
+    }
+    if (ends)
+        filch__victims_remove_locked(worker);
     filch__unlock(&pool->lock);
     return ends;
 }
 
-/* No worker could be initialised: what is queued would wait for ever. */
-static void drop_queued(struct filch_pool *pool, int status)
+static void drop_entries(struct filch_pool *pool, bool (*while_)(struct filch_pool *pool), int status)
 {
     struct filch__link *link;
-    while (!filch__load_relaxed(&pool->threads) && filch__inject_take(&pool->entry, &link, 1)) {
+    while (while_(pool) && filch__inject_take(&pool->entry, &link, 1)) {
         if (pool->config.queue_limit) {
             filch__sub_seq_cst(&pool->accepted, 1);
             filch__eventcount_notify(&pool->room);
         }
         filch__task_drop(pool, filch__container_of(link, struct filch_future, priv.link), status);
     }
+    filch__pool_tell_closer(pool);
+}
+
+static bool no_worker_is_left(struct filch_pool *pool)
+{
+    return !filch__load_relaxed(&pool->threads);
+}
+
+static bool all_workers_block(struct filch_pool *pool)
+{
+    bool all = true;
+    filch__lock(&pool->lock);
+    for (size_t i = 0; i < FILCH_WORKERS_MAX && pool->worker[i] && all; i++)
+        all = pool->worker[i]->thread_state != FILCH__THREAD_LIVE || filch__load_relaxed(&pool->worker[i]->blocked);
+    filch__unlock(&pool->lock);
+    return all;
+}
+
+/* All threads block in bodies, and no further one could be started: what is queued would wait for bodies that may be
+ * waiting for it. It ends with -EAGAIN. `worker`: the caller's, which is about to block; it gathers what the others left
+ * in their deques. NULL: an outside thread, which has submitted. */
+void filch__crew_drop_stranded(struct filch_pool *pool, struct filch__worker *worker)
+{
+    if (!all_workers_block(pool))
+        return;
+    if (worker)
+        filch__worker_gather(worker);
+    drop_entries(pool, all_workers_block, -EAGAIN);
 }
 
 static void *run_worker(void *arg)
@@ -183,7 +231,7 @@ static void *run_worker(void *arg)
             filch__pool_notify(pool); /* G1: who published work may have relied on this search */
         }
         worker->permit = false;
-        drop_queued(pool, status);
+        drop_entries(pool, no_worker_is_left, status); /* it would wait for ever */
     }
     report(worker, status);
     if (!status) {
@@ -257,6 +305,8 @@ static int start_locked(struct filch_pool *pool, bool admitted, bool reports)
     if (r) {
         retire_locked(worker);
         worker->thread_state = FILCH__THREAD_NONE;
+    } else {
+        filch__store_relaxed(&pool->start_failed, false);
     }
     return r;
 }

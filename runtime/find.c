@@ -2,8 +2,12 @@
 #include "work.h"
 
 enum {
-    FAIR_EVERY = 61,     /* Go's scheduler chose it; a prime, so that it does not beat with the program's own rhythm */
+    FAIR_EVERY = 61, /* Go's scheduler chose it; a prime, so that it does not beat with the program's own rhythm */
+#ifdef FILCH_MODEL
+    SEARCH_ROUNDS = 1, /* in a model time is steps, and a second look finds what the last look before sleeping finds */
+#else
     SEARCH_ROUNDS = 400, /* some 20 us: about what a needless wake-up costs */
+#endif
 };
 
 static struct filch_future *future_of(struct filch__link *link)
@@ -178,7 +182,7 @@ static uintptr_t take_at_once(struct filch__worker *worker)
 }
 
 /* A parked worker's last look, and every look that must not miss: sequentially consistent (G1). */
-static bool has_work(struct filch_pool *pool)
+bool filch__pool_has_work(struct filch_pool *pool)
 {
     if (filch__inject_has_items(&pool->ready) || filch__inject_has_items(&pool->entry))
         return true;
@@ -204,23 +208,28 @@ static uintptr_t search(struct filch__worker *worker)
         return 0;
     worker->searching = false;
     filch__gate_found(&worker->pool->gate);
-    if (has_work(worker->pool)) /* G1: who published it may have relied on this search */
+    if (filch__pool_has_work(worker->pool)) /* G1: who published it may have relied on this search */
         filch__pool_notify(worker->pool);
     return item;
 }
 
 /* ---- sleeping ---- */
 
+void filch__pool_tell_closer(struct filch_pool *pool)
+{
+    filch__add_seq_cst(&pool->quiet, 1);
+    filch__os_futex_wake(&pool->quiet, INT32_MAX);
+}
+
 /* Parked, and counted so: look once more before sleeping. */
 static void last_look(struct filch_pool *pool)
 {
     if (filch__unlikely(filch__load_seq_cst(&pool->phase) != FILCH__POOL_OPEN)) {
-        filch__add_seq_cst(&pool->quiet, 1);
-        filch__os_futex_wake(&pool->quiet, INT32_MAX);
+        filch__pool_tell_closer(pool);
         if (filch__load_seq_cst(&pool->stopping))
             filch__idle_tell_one(pool, FILCH__TOKEN_RETIRE);
     }
-    if (has_work(pool))
+    if (filch__pool_has_work(pool))
         filch__pool_notify(pool);
 }
 
@@ -262,10 +271,10 @@ static bool sleep_until_told(struct filch__worker *worker)
         case FILCH__TOKEN_RETIRE:
             filch__store_relaxed(&worker->token, FILCH__TOKEN_NONE);
             if (filch__crew_try_retire(worker)) {
-                if (filch__load_relaxed(&pool->threads) > filch__load_relaxed(&pool->min_workers))
+                if (filch__load_relaxed(&pool->threads) > filch__crew_least(pool))
                     filch__idle_tell_one(pool, FILCH__TOKEN_LOOK); /* the rest may all have gone to sleep for good */
                 /* G1: between its being told and its being uncounted, nobody could be woken or started. */
-                if (has_work(pool))
+                if (filch__pool_has_work(pool))
                     filch__pool_notify(pool);
                 return false;
             }
@@ -276,7 +285,7 @@ static bool sleep_until_told(struct filch__worker *worker)
             filch__worker_rest(worker);
             break;
         default: {
-            bool surplus = filch__load_relaxed(&pool->threads) > filch__load_relaxed(&pool->min_workers);
+            bool surplus = filch__load_relaxed(&pool->threads) > filch__crew_least(pool);
             uint64_t until = surplus ? filch_in_ns(pool->config.idle_timeout_ns) : FILCH_NO_DEADLINE;
             if (filch__os_futex_wait(&worker->token, FILCH__TOKEN_NONE, until))
                 filch__idle_tell_one(pool, FILCH__TOKEN_RETIRE); /* perhaps this one: who sleeps is all alike */
@@ -328,6 +337,16 @@ uintptr_t filch__worker_next(struct filch__worker *worker)
         if (item)
             return item;
         park(worker);
+    }
+}
+
+void filch__worker_gather(struct filch__worker *worker)
+{
+    uintptr_t item;
+    filch__worker_flush(worker);
+    while ((item = steal(worker))) {
+        requeue(worker->pool, item);
+        filch__worker_flush(worker); /* a steal may bring several */
     }
 }
 

@@ -262,7 +262,9 @@ int filch_wait_any(struct filch_future *const futures[], size_t count, uint64_t 
         return -EINVAL;
     if (count > FILCH__WAITER_REFS_MAX)
         return -EOVERFLOW;
-    if (find_done(futures, count, ret_index, &r) || r)
+    if (find_done(futures, count, ret_index, &r))
+        return 0;
+    if (r)
         return r;
     if (is_past(deadline_ns))
         return -ETIMEDOUT;

@@ -94,7 +94,7 @@ size_t filch__inject_take(struct filch__inject *queue, struct filch__link *items
             break; /* empty, or the next one's producer is between exchange and link */
         items[count] = (struct filch__link *)node;
         filch__tsan_acquire(node); /* N1 */
-        __builtin_prefetch(queue->head.next, 1);
+        __builtin_prefetch(filch__load_relaxed(&queue->head.next), 1);
         count++;
     }
     if (count)

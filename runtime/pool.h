@@ -39,13 +39,6 @@ void filch__run_here(struct filch_pool *pool, struct filch_future *future);
 /* close.c: end what was enqueued when no worker was left to take it. */
 void filch__pool_settle(struct filch_pool *pool);
 
-/* stats.c: waits of tasks, begun and ended. Who reads the gate's word sees the counts of those that laid permits down
- * before. */
-struct filch__waits {
-    uint64_t begun, ended;
-};
-struct filch__waits filch__pool_waits(struct filch_pool *pool);
-
 /* completions.c: what a task that is to report registers with its future. */
 struct filch__waiter *filch__completions_sink(struct filch_completions *completions);
 

@@ -19,21 +19,6 @@ static void add_worker(struct filch_pool_stats *stats, const struct filch__worke
     stats->queue_depth += filch__deque_size(&worker->deque) + filch__handful_size(&worker->handful);
 }
 
-struct filch__waits filch__pool_waits(struct filch_pool *pool)
-{
-    struct filch__waits waits = {.ended = filch__load_relaxed(&pool->outside_resumed)};
-    for (size_t i = 0; i < FILCH_WORKERS_MAX; i++) {
-        const struct filch__worker *worker = filch__load_acquire(&pool->worker[i]);
-        if (!worker)
-            break;
-        waits.ended += filch__load_relaxed(&worker->count.resumed);
-        waits.begun +=
-            filch__load_relaxed(&worker->count.suspensions) + filch__load_relaxed(&worker->count.blocked_waits);
-    }
-    waits.begun += filch__load_relaxed(&pool->outside_waits);
-    return waits;
-}
-
 static void collect(struct filch_pool *pool, struct filch_pool_stats *stats)
 {
     memset(stats, 0, sizeof *stats);

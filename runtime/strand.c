@@ -253,7 +253,7 @@ void filch__strand_abandon(struct filch__strand *strand, struct filch__strand *n
     /* Back on the thread's stack by unwinding, not by a switch; its frames were left without their epilogues. */
     __sanitizer_start_switch_fiber(NULL, native->asan_bottom, native->asan_size);
     __sanitizer_finish_switch_fiber(NULL, NULL, NULL);
-    __asan_handle_no_return();
+    __asan_unpoison_memory_region(native->asan_bottom, native->asan_size);
 #endif
     thread_edge(true);
 #ifdef FILCH_TSAN

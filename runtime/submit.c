@@ -56,11 +56,13 @@ void filch__task_fill(struct filch_future *future, filch_fn *fn, void *data, str
     filch__future_begin(future, FILCH__QUEUED, completions ? filch__completions_sink(completions) : NULL);
 }
 
-/* A late one: the pool's workers may be gone. */
+/* A late one: the pool's workers may be gone, or all block where no further one can be started. */
 void filch__pool_settle_late(struct filch_pool *pool)
 {
     if (filch__unlikely(filch__load_seq_cst(&pool->phase) == FILCH__POOL_CLOSED))
         filch__pool_settle(pool);
+    if (filch__unlikely(filch__load_relaxed(&pool->start_failed)))
+        filch__crew_drop_stranded(pool, NULL);
 }
 
 static bool needs_record(const struct filch_task_options *options)
@@ -174,6 +176,8 @@ int filch_submit_copy(struct filch_pool *pool, filch_fn *fn, const void *data, s
     if (!options)
         options = &none;
     int r = filch__options_check(options);
+    if (!r && options->completions && !ret_future)
+        r = -EINVAL; /* what comes out of the queue would be gone already, or never be released */
     if (!r)
         r = filch__pool_find(&pool);
     if (!r && options->timeout_ns)

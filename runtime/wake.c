@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "work.h"
 
+enum { START_TRIES = 10, START_PAUSE_NS = 1000000 };
+
 /* ---- the idle stack: parked workers, the last one first ----
  *
  * Treiber's stack of worker numbers; the upper half of the head counts changes, so that a number that was taken and put
@@ -53,20 +55,40 @@ void filch__idle_tell_all(struct filch_pool *pool, enum filch__token token)
         ;
 }
 
+/* A thread could not be started. Where somebody runs under a permit, he comes to look in the end; a worker that parked
+ * meanwhile will do as well. Otherwise nobody may come by again who would try, so this one does, for some milliseconds;
+ * then it is left to who next makes work visible, to a body that blocks its thread (filch__crew_drop_stranded), and to
+ * close. */
+static filch__cold void try_later(struct filch_pool *pool)
+{
+    uint32_t nobody_wakes = 0;
+    int tries = filch__load_relaxed(&pool->start_failed) ? 0 : START_TRIES;
+    for (;; tries--) {
+        filch__permit_pass(pool, filch__gate_leave_search(&pool->gate));
+        bool again = tries > 0 && !filch__gate_admitted(filch__load_seq_cst(&pool->gate));
+        enum filch__gate_notify how = filch__gate_notify(&pool->gate, again && filch__pool_may_start(pool));
+        if (how == FILCH__NOTIFY_WAKE)
+            tell(idle_pop(pool), FILCH__TOKEN_RUN);
+        if (how == FILCH__NOTIFY_NONE && tries == 0)
+            filch__store_relaxed(&pool->start_failed, true);
+        if (how != FILCH__NOTIFY_START || !filch__crew_start(pool, true, false))
+            return;
+        (void)filch__os_futex_wait(&nobody_wakes, 0, filch_in_ns(START_PAUSE_NS));
+    }
+}
+
 void filch__pool_notify(struct filch_pool *pool)
 {
+    if (filch__unlikely(filch__load_seq_cst(&pool->stopping))) /* pairs with stop() in close.c */
+        return;
     switch (filch__gate_notify(&pool->gate, filch__pool_may_start(pool))) {
     case FILCH__NOTIFY_WAKE:
         filch__add_relaxed(&pool->wakes, 1);
         tell(idle_pop(pool), FILCH__TOKEN_RUN);
         break;
     case FILCH__NOTIFY_START:
-        if (filch__crew_start(pool, true, false)) {
-            /* Counted there, and tried again when work is next made visible. A worker that parked meanwhile will do. */
-            filch__permit_pass(pool, filch__gate_leave_search(&pool->gate));
-            if (filch__gate_notify(&pool->gate, false) == FILCH__NOTIFY_WAKE)
-                tell(idle_pop(pool), FILCH__TOKEN_RUN);
-        }
+        if (filch__crew_start(pool, true, false))
+            try_later(pool);
         break;
     default:
         break;

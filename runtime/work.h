@@ -100,6 +100,7 @@ struct filch__worker {
     /* owner writes, others read */
     _Alignas(FILCH_CACHELINE) struct filch__counters count;
     struct filch__strand *running;
+    uint32_t blocked; /* in a body that blocks the thread */
     /* others write */
     _Alignas(FILCH_CACHELINE) uint32_t token; /* futex */
     uint32_t idle_next;
@@ -143,10 +144,11 @@ struct filch_pool {
 
     /* read by everybody, written seldom */
     _Alignas(FILCH_CACHELINE) uint32_t phase;
-    uint32_t threads;     /* written under lock */
-    uint32_t blocked;     /* bodies that block their thread without a permit */
-    uint32_t min_workers; /* written under lock */
-    uint32_t stopping;    /* nobody starts or stays parked */
+    uint32_t threads;      /* written under lock */
+    uint32_t blocked;      /* bodies that block their thread without a permit */
+    uint32_t min_workers;  /* written under lock */
+    uint32_t stopping;     /* nobody starts or stays parked */
+    uint32_t start_failed; /* the last thread that was needed could not be started, nor a little later */
     struct filch__table *table;
 
     _Alignas(FILCH_CACHELINE) uint64_t gate;
@@ -189,8 +191,11 @@ void filch__record_release(struct filch__record *record);
 
 /* find.c: where the next task comes from, and when to sleep. A word as in a deque; 0: the worker is to end. */
 uintptr_t filch__worker_next(struct filch__worker *worker);
-void filch__worker_rest(struct filch__worker *worker);  /* park, without a permit */
-void filch__worker_flush(struct filch__worker *worker); /* a worker that ends gives its deque away */
+bool filch__pool_has_work(struct filch_pool *pool);
+void filch__pool_tell_closer(struct filch_pool *pool); /* something ended: perhaps that was all */
+void filch__worker_rest(struct filch__worker *worker);   /* park, without a permit */
+void filch__worker_flush(struct filch__worker *worker);  /* a worker that ends gives its deque away */
+void filch__worker_gather(struct filch__worker *worker); /* the same, with what other workers have */
 
 /* wake.c: who wakes whom */
 void filch__pool_notify(struct filch_pool *pool); /* after work was made visible */
@@ -220,6 +225,8 @@ void filch__victims_reclaim(struct filch__worker *worker); /* waits for a grace 
 /* crew.c: threads that come and go, and their resting strands */
 int filch__crew_start(struct filch_pool *pool, bool admitted, bool reports);
 bool filch__crew_try_retire(struct filch__worker *worker);
+uint32_t filch__crew_least(const struct filch_pool *pool); /* workers that stay */
+void filch__crew_drop_stranded(struct filch_pool *pool, struct filch__worker *worker);
 void filch__crew_destroy(struct filch_pool *pool); /* no thread is left */
 void filch__crew_join_all(struct filch_pool *pool);
 void filch__crew_forget_thread(void); /* in a forked child: the calling thread works for no pool */
@@ -235,6 +242,14 @@ uint32_t filch__wait_end(struct filch__wait *wait, uint32_t undone); /* reasons 
 int filch__cancel(struct filch_future *future, bool timed_out);      /* as filch_cancel; and what it waits for */
 void filch__cancel_strand(struct filch__strand *strand);             /* the pool is being cancelled */
 bool filch__strand_asked_stop(const struct filch__strand *strand);
+
+/* Waits of tasks, begun and ended: of those that workers run, and of all. Who reads the gate's word sees the counts of
+ * those that laid permits down before. */
+struct filch__waits {
+    uint64_t begun, ended;
+};
+struct filch__waits filch__workers_waits(const struct filch_pool *pool);
+struct filch__waits filch__pool_waits(const struct filch_pool *pool);
 
 #include <filch/detail/atomic.h>
 

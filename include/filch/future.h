@@ -80,8 +80,8 @@ FILCH_API int filch_submit_with(struct filch_pool *pool, struct filch_future *fu
                                 const struct filch_task_options *options);
 
 /* As filch_submit_with, with a future of the pool's and a copy of `size` bytes of data (aligned to 16): one allocation.
- * ret_future NULL: detached. Otherwise release it, any time: a running task goes on. On an error *ret_future is
- * untouched.
+ * ret_future NULL: detached, which excludes completions (-EINVAL). Otherwise release it, any time: a running task goes
+ * on; it may not be submitted again. Further errors: -ENOMEM, -EOVERFLOW. On an error *ret_future is untouched.
  */
 FILCH_API int filch_submit_copy(struct filch_pool *pool, filch_fn *fn, const void *data, size_t size,
                                 const struct filch_task_options *options, struct filch_future **ret_future);
@@ -133,11 +133,12 @@ FILCH_API int filch_wait(struct filch_future *future);
  */
 FILCH_API int filch_wait_until(struct filch_future *future, uint64_t deadline_ns);
 
-/* Wait until all `count` futures are done. Returns as filch_wait_until. No limit on count but 16 M. */
+/* Wait until all `count` futures are done. Returns as filch_wait_until. An invalid one (NULL, never submitted, the task's
+ * own) is told when its turn comes, perhaps after others were waited for. */
 FILCH_API int filch_wait_all(struct filch_future *const futures[], size_t count, uint64_t deadline_ns);
 
 /* Wait until one of them is done; *ret_index says which (the first that is found done, if several). Returns as
- * filch_wait_until; count 0 is -EINVAL. */
+ * filch_wait_until; count 0 is -EINVAL, more than 16,777,215 -EOVERFLOW. An invalid one is -EINVAL, if none is done. */
 FILCH_API int filch_wait_any(struct filch_future *const futures[], size_t count, uint64_t deadline_ns,
                              size_t *ret_index);
 

@@ -31,7 +31,7 @@ enum filch_close {
 };
 
 /* flags of struct filch_pool_config */
-#define FILCH_POOL_NO_IDLE_WORKERS 1u     /* min_workers is 0: the last worker retires too */
+#define FILCH_POOL_NO_IDLE_WORKERS 1u     /* min_workers is 0: the last worker retires too, if no task waits */
 #define FILCH_POOL_NO_OVERFLOW_MESSAGE 2u /* do not install the SIGSEGV handler that names a task whose stack overflowed */
 
 /* Most workers and most max_concurrency of one pool. */
