@@ -90,7 +90,7 @@ static int enter(struct filch__worker *worker)
     char name[32];
     snprintf(name, sizeof name, "%s/%u", pool->name, worker->id);
     filch__os_thread_name(name);
-    worker->reader = filch__reclaim_register();
+    filch__reclaim_register(&worker->reader);
     filch__strand_enter_thread(&worker->native);
     filch__strand_set_current(&worker->native);
     worker->signal_stack = filch__overflow_enter();
@@ -116,8 +116,7 @@ static void leave(struct filch__worker *worker)
     watch_thread(NULL);
     filch__overflow_leave(worker->signal_stack);
     filch__strand_set_current(NULL);
-    filch__reclaim_unregister();
-    worker->reader = NULL;
+    filch__reclaim_unregister(&worker->reader);
     filch__lock(&pool->lock);
     /* Join those that ended before: they have nothing left to do but exit. The last ones are left to join_all. */
     for (size_t i = 0; i < FILCH_WORKERS_MAX && pool->worker[i] && !pool->stopping; i++)
@@ -226,12 +225,12 @@ static void *run_worker(void *arg)
         if (!worker->reports)
             filch__add_relaxed(&pool->failed_starts, 1);
         retire(worker);
-        if (worker->permit) {
+        if (worker->permit)
             filch__permit_pass(pool, filch__gate_leave_search(&pool->gate));
-            filch__pool_notify(pool); /* G1: who published work may have relied on this search */
-        }
         worker->permit = false;
         drop_entries(pool, no_worker_is_left, status); /* it would wait for ever */
+        if (filch__pool_has_work(pool))
+            filch__pool_notify(pool); /* G1: who published it may have relied on this search */
     }
     report(worker, status);
     if (!status) {
@@ -257,6 +256,7 @@ static void thread_ends(void *arg)
     retire(worker);
     worker->permit = false;
     filch__permit_leave(pool);
+    filch__pool_tell_closer(pool);
     leave(worker);
 }
 

@@ -154,7 +154,6 @@ int filch_pool_open(struct filch_pool **ret_pool, const struct filch_pool_config
     filch__process_add(pool);
     r = start_workers(pool);
     if (r) {
-        filch__process_remove(pool);
         filch__lock(&pool->lock);
         filch__store_seq_cst(&pool->stopping, 1);
         filch__store_seq_cst(&pool->phase, FILCH__POOL_DRAINING);
@@ -162,6 +161,7 @@ int filch_pool_open(struct filch_pool **ret_pool, const struct filch_pool_config
         filch__idle_tell_all(pool, FILCH__TOKEN_RETIRE);
         filch__crew_join_all(pool);
         filch__timekeeper_stop(&pool->keeper);
+        filch__process_remove(pool);
         destroy(pool);
         return r;
     }

@@ -14,18 +14,19 @@ static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
 static char grace; /* names the edge R1 for ThreadSanitizer */
 #endif
 
-void *filch__reclaim_register(void)
+void filch__reclaim_register(void **reader)
 {
     pthread_mutex_lock(&registry);
     urcu_memb_register_thread();
+    *reader = &URCU_TLS(urcu_memb_reader);
     pthread_mutex_unlock(&registry);
-    return &URCU_TLS(urcu_memb_reader);
 }
 
-void filch__reclaim_unregister(void)
+void filch__reclaim_unregister(void **reader)
 {
     pthread_mutex_lock(&registry);
     urcu_memb_unregister_thread();
+    *reader = NULL;
     pthread_mutex_unlock(&registry);
 }
 

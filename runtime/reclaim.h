@@ -10,9 +10,10 @@
 #ifndef FILCH_RECLAIM_H
 #define FILCH_RECLAIM_H
 
-/* register returns the thread's record as a reader, for filch__reclaim_bury. */
-void *filch__reclaim_register(void);
-void filch__reclaim_unregister(void);
+/* *reader is the thread's record as a reader, for filch__reclaim_bury: there for as long as it is registered. No fork
+ * comes in between. */
+void filch__reclaim_register(void **reader);
+void filch__reclaim_unregister(void **reader);
 
 /* Sections may nest. Nothing waits inside one, and no strand is switched. */
 void filch__reclaim_enter(void);

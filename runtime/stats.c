@@ -114,7 +114,7 @@ int filch_pool_dump(const struct filch_pool *pool, FILE *out)
         struct filch__worker *worker = filch__load_acquire(&it->worker[i]);
         if (!worker)
             break;
-        const struct filch__strand *strand = filch__load_relaxed(&worker->running);
+        const struct filch__strand *strand = filch__load_acquire(&worker->running); /* shows the strand */
         if (!strand)
             continue;
         fprintf(out, "  worker %u, %zu queued: ", worker->id,

@@ -43,8 +43,9 @@
 /* n, or about a tenth of it under a sanitizer. */
 #define TEST_SHARE(n) (TEST_SANITIZED ? ((n) + 9) / 10 : (n))
 
-/* An allocation that is far too large must fail as it does without a sanitizer. */
-#if TEST_SANITIZED
+/* An allocation that is far too large must fail as it does without a sanitizer. Of a program's several sources, all but one
+ * define TEST_FURTHER_SOURCE. */
+#if TEST_SANITIZED && !defined(TEST_FURTHER_SOURCE)
 #if TEST_TSAN
 #define TEST_SANITIZER_OPTIONS __tsan_default_options
 #else

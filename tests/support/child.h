@@ -3,6 +3,9 @@
  *
  * child_run starts a program afresh (no threads of ours are in it); child_fork continues in a fork of this process,
  * for the tests of fork itself. A child that hangs is killed by its alarm, which the parent sees as SIGALRM.
+ *
+ * Programs for another architecture need an emulator, which FILCH_TEST_EMULATOR in the environment names: the kernel
+ * cannot start a program of theirs by itself.
  */
 #ifndef TESTS_CHILD_H
 #define TESTS_CHILD_H
@@ -43,6 +46,13 @@ static inline void child_collect(struct child *child, pid_t pid, int fd)
     child->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
+/* The emulator that runs this process; NULL: none. */
+static inline const char *child_emulator(void)
+{
+    const char *emulator = getenv("FILCH_TEST_EMULATOR");
+    return emulator && *emulator ? emulator : NULL;
+}
+
 /* In the child: output into the pipe, an end by alarm, no orphan. */
 static inline void child_prepare(const int pipe_fds[2])
 {
@@ -66,7 +76,10 @@ static inline void child_run(struct child *child, const char *program, const cha
         child_prepare(fds);
         if (setting)
             putenv((char *)(uintptr_t)setting);
-        execl(program, program, argument, (char *)NULL);
+        if (child_emulator())
+            execl(child_emulator(), child_emulator(), program, argument, (char *)NULL);
+        else
+            execl(program, program, argument, (char *)NULL);
         _exit(127);
     }
     close(fds[1]);

@@ -131,10 +131,14 @@ Test(ends, exit_in_a_task_does_not_hang, .timeout = TEST_TIMEOUT)
     }
 }
 
+static const char *const emulators_take_guards_lightly = "the emulator says yes to madvise's guard pages and makes none";
+
 Test(ends, a_stack_overflow_names_the_task, .timeout = TEST_TIMEOUT)
 {
     if (TEST_SANITIZED)
         test_skip("sanitizers have handlers and frames of their own");
+    if (child_emulator())
+        test_skip("%s", emulators_take_guards_lightly);
     const char *scenarios[] = {"overflow", "overflow_after_wait"};
     for (int i = 0; i < 2; i++) {
         struct child child;
@@ -148,6 +152,8 @@ Test(ends, no_message_where_none_is_wanted_or_due, .timeout = TEST_TIMEOUT)
 {
     if (TEST_SANITIZED)
         test_skip("sanitizers have handlers and frames of their own");
+    if (child_emulator())
+        test_skip("%s", emulators_take_guards_lightly);
     struct child child;
     child_run(&child, FILCH_VICTIM, "overflow_silently", NULL);
     cr_assert(child_died_of(&child, SIGSEGV));

@@ -93,6 +93,13 @@ static int generations(void *data)
             test_skip("ThreadSanitizer cannot fork beside fibers");                                                    \
     } while (0)
 
+#define skip_where_children_have_no_threads()                                                                          \
+    do {                                                                                                               \
+        skip_under_tsan();                                                                                             \
+        if (child_emulator())                                                                                          \
+            test_skip("the emulator dies when the child of a process with threads starts a thread");                   \
+    } while (0)
+
 static void check_parent(struct filch_pool *pool)
 {
     struct filch_future future = {0};
@@ -116,7 +123,7 @@ Test(fork, the_old_pool_answers_in_the_child, .timeout = TEST_TIMEOUT)
 
 Test(fork, a_new_pool_works_in_the_child, .timeout = TEST_TIMEOUT)
 {
-    skip_under_tsan();
+    skip_where_children_have_no_threads();
     struct filch_pool *pool = pool_of(2);
     struct child child;
     meet_all(pool, 2);
@@ -128,7 +135,7 @@ Test(fork, a_new_pool_works_in_the_child, .timeout = TEST_TIMEOUT)
 
 Test(fork, the_default_pool_reopens_in_the_child, .timeout = TEST_TIMEOUT)
 {
-    skip_under_tsan();
+    skip_where_children_have_no_threads();
     struct filch_pool *pool = filch_pool_default();
     struct filch_future future = {0};
     struct child child;
@@ -142,7 +149,7 @@ Test(fork, the_default_pool_reopens_in_the_child, .timeout = TEST_TIMEOUT)
 
 Test(fork, children_of_children_as_well, .timeout = TEST_TIMEOUT)
 {
-    skip_under_tsan();
+    skip_where_children_have_no_threads();
     struct filch_pool *pool = pool_of(2);
     struct child child;
     check_parent(pool);
@@ -155,7 +162,7 @@ Test(fork, children_of_children_as_well, .timeout = TEST_TIMEOUT)
 /* Futures that were in flight at the fork belong to the parent; its copies in the child are only memory. */
 Test(fork, while_tasks_run_wait_and_are_queued, .timeout = TEST_TIMEOUT)
 {
-    skip_under_tsan();
+    skip_where_children_have_no_threads();
     for (int round = 0; round < TEST_SHARE(50); round++) {
         struct filch_pool *pool = pool_of(1);
         struct filch_future promise = {0}, waiting = {0}, queued[50] = {{{0}}};
@@ -219,7 +226,7 @@ static int fork_inside(void *data)
 
 Test(fork, inside_a_task, .timeout = TEST_TIMEOUT)
 {
-    skip_under_tsan();
+    skip_where_children_have_no_threads();
     atomic_int *elsewhere = mmap(NULL, sizeof *elsewhere, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     cr_assert_neq(elsewhere, MAP_FAILED);
     for (int round = 0; round < 12; round++) {

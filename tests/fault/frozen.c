@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/* frozen.c - a worker that stands still does not hold up the others.
+ *
+ * A signal handler keeps it where it is until it is told to go on. In the body of a task that is nobody's concern: what
+ * lies in its deque and its handful is taken by others, and they come to an end of all other work. Elsewhere others may
+ * rely on it: a submit wakes nobody while a worker searches, so one that is stopped as it searches, or was woken and
+ * has not moved since, holds up what was submitted until it goes on; and so, for a few instructions, does one that
+ * holds a lock. Then the claim is that nothing is lost, and how often the others went on meanwhile is counted.
+ */
+#include "support/tasks.h"
+#include "support/test.h"
+
+#include <linux/futex.h>
+
+enum { tasks_count = 3000, workers = 3 };
+
+static struct {
+    atomic_uint thaw; /* a futex: 0 while the frozen one stands still */
+    atomic_int frozen;
+} ice;
+
+static void stand_still(int signal_number)
+{
+    int before = errno;
+    (void)signal_number;
+    atomic_store(&ice.frozen, 1);
+    while (atomic_load(&ice.thaw) == 0)
+        syscall(SYS_futex, &ice.thaw, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+    atomic_store(&ice.frozen, 0);
+    errno = before;
+}
+
+static void freeze(long thread)
+{
+    struct sigaction action = {.sa_handler = stand_still};
+    sigemptyset(&action.sa_mask);
+    must(sigaction(SIGPROF, &action, NULL) == 0);
+    atomic_store(&ice.thaw, 0);
+    atomic_store(&ice.frozen, 0);
+    must(syscall(SYS_tgkill, getpid(), thread, SIGPROF) == 0);
+    wait_until(atomic_load(&ice.frozen));
+}
+
+static void thaw(void)
+{
+    atomic_store(&ice.thaw, 1);
+    syscall(SYS_futex, &ice.thaw, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+    wait_until(!atomic_load(&ice.frozen));
+}
+
+/* ---- in a body ---- */
+
+struct victim {
+    atomic_long thread;
+    atomic_int go;
+    struct filch_future below[tasks_count];
+    atomic_int runs;
+    bool submits;
+};
+
+/* Fills its own deque, says who runs it, and goes on in small steps, so that the signal meets it in user code. */
+static int be_victim(void *data)
+{
+    struct victim *victim = data;
+    for (int i = 0; victim->submits && i < tasks_count; i++)
+        must(filch_submit(NULL, &victim->below[i], count_up, &victim->runs) == 0);
+    atomic_store(&victim->thread, thread_id());
+    while (!atomic_load(&victim->go))
+        ;
+    return 0;
+}
+
+/* Tasks that submit and wait: their strands become ready on the other workers. */
+static int submit_and_wait(void *data)
+{
+    struct filch_future future = {0};
+    must(filch_submit(NULL, &future, count_up, data) == 0);
+    return filch_wait(&future);
+}
+
+static void work_outside(struct filch_pool *pool, int count)
+{
+    struct filch_future *futures = calloc((size_t)count, sizeof *futures);
+    atomic_int runs = 0;
+    must(futures != NULL);
+    for (int i = 0; i < count; i++)
+        must(filch_submit(pool, &futures[i], i % 3 ? count_up : submit_and_wait, &runs) == 0);
+    for (int i = 0; i < count; i++)
+        must(filch_wait(&futures[i]) == 0);
+    must(atomic_load(&runs) == count);
+    free(futures);
+}
+
+static void freeze_in_body(unsigned limit, bool submits)
+{
+    struct victim *victim = calloc(1, sizeof *victim);
+    must(victim != NULL);
+    struct filch_pool *pool = pool_of(limit);
+    struct filch_future future = {0};
+    victim->submits = submits;
+    cr_assert_eq(filch_submit(pool, &future, be_victim, victim), 0);
+    wait_until(atomic_load(&victim->thread) != 0);
+    freeze(atomic_load(&victim->thread));
+    for (int i = 0; submits && i < tasks_count; i++) /* in the deque of the one that stands still, mostly */
+        cr_assert_eq(filch_wait(&victim->below[i]), 0);
+    work_outside(pool, TEST_SHARE(tasks_count));
+    cr_assert_not(filch_done(&future));
+    atomic_store(&victim->go, 1);
+    thaw();
+    cr_assert_eq(filch_wait(&future), 0);
+    cr_assert_eq(atomic_load(&victim->runs), submits ? tasks_count : 0);
+    pool_end(pool);
+    free(victim);
+}
+
+Test(frozen, in_a_body_leaves_all_other_work_to_others, .timeout = TEST_TIMEOUT)
+{
+    for (unsigned limit = 2; limit <= 4; limit++) {
+        freeze_in_body(limit, false);
+        freeze_in_body(limit, true);
+    }
+    printf("figure: P11 frozen in a body 6 times: %d other tasks, all done meanwhile\n",
+           3 * (tasks_count + 2 * TEST_SHARE(tasks_count)));
+}
+
+/* A handful: what a worker took from the entry queue along with the body in which it is stopped. */
+Test(frozen, with_its_hands_full, .timeout = TEST_TIMEOUT)
+{
+    struct filch_pool *pool = pool_of(2);
+    struct held held;
+    struct victim *victim = calloc(1, sizeof *victim);
+    must(victim != NULL);
+    struct filch_future future = {0}, *rest = calloc(tasks_count, sizeof *rest);
+    atomic_int runs = 0;
+    must(rest != NULL);
+    held_begin(&held, pool);
+    cr_assert_eq(filch_submit(pool, &future, be_victim, victim), 0);
+    for (int i = 0; i < tasks_count; i++)
+        cr_assert_eq(filch_submit(pool, &rest[i], count_up, &runs), 0);
+    wait_until(atomic_load(&victim->thread) != 0);
+    freeze(atomic_load(&victim->thread));
+    held_end(&held);
+    for (int i = 0; i < tasks_count; i++)
+        cr_assert_eq(filch_wait(&rest[i]), 0);
+    atomic_store(&victim->go, 1);
+    thaw();
+    cr_assert_eq(filch_wait(&future), 0);
+    pool_end(pool);
+    free(rest);
+    free(victim);
+}
+
+/* ---- anywhere ---- */
+
+static atomic_long worker_thread[64];
+
+static int note_thread(void *ctx, unsigned worker, void **ret_local)
+{
+    (void)ctx, (void)ret_local;
+    atomic_store(&worker_thread[worker], thread_id());
+    return 0;
+}
+
+struct load {
+    struct filch_pool *pool;
+    atomic_int stop, rounds;
+};
+
+static void *keep_busy(void *data)
+{
+    struct load *load = data;
+    for (; !atomic_load(&load->stop); atomic_fetch_add(&load->rounds, 1))
+        work_outside(load->pool, 20);
+    return NULL;
+}
+
+/* Whether the load comes round twice more, in some 5 ms, while one stands still. */
+static bool goes_on_without(struct load *load)
+{
+    int before = atomic_load(&load->rounds);
+    for (int tries = 0; tries < 50; tries++) {
+        if (atomic_load(&load->rounds) >= before + 2)
+            return true;
+        usleep(100);
+    }
+    return false;
+}
+
+Test(frozen, at_any_instruction_for_a_while_loses_nothing, .timeout = TEST_TIMEOUT)
+{
+    struct filch_pool_config config = {.min_workers = workers, .max_concurrency = workers, .worker_init = note_thread};
+    struct load load = {pool_open(&config), 0, 0};
+    pthread_t thread = thread_start(keep_busy, &load);
+    int rounds = TEST_SHARE(100), went_on = 0;
+    for (int i = 0; i < rounds; i++) {
+        int before = atomic_load(&load.rounds);
+        wait_until(atomic_load(&load.rounds) != before);
+        dawdle(i * 37 % 200);
+        freeze(atomic_load(&worker_thread[i % workers]));
+        went_on += goes_on_without(&load);
+        thaw();
+    }
+    atomic_store(&load.stop, 1);
+    thread_join(thread);
+    pool_end(load.pool);
+    printf("figure: P11 frozen at random %d times: nothing lost; the others went on meanwhile in %d\n", rounds,
+           went_on);
+}
+
+/* Whichever of them is woken, the one that stands still as well: all is done once it goes on. */
+Test(frozen, in_its_sleep_loses_nothing, .timeout = TEST_TIMEOUT)
+{
+    struct filch_pool_config config = {.min_workers = workers, .max_concurrency = workers, .worker_init = note_thread};
+    struct filch_pool *pool = pool_open(&config);
+    for (int i = 0; i < TEST_SHARE(300); i++) {
+        struct filch_future futures[10] = {{{0}}};
+        atomic_int runs = 0;
+        wait_until(stats_of(pool).running == 0);
+        freeze(atomic_load(&worker_thread[i % workers]));
+        for (int k = 0; k < 10; k++)
+            cr_assert_eq(filch_submit(pool, &futures[k], k % 2 ? submit_and_wait : count_up, &runs), 0);
+        dawdle(i % 500);
+        thaw();
+        for (int k = 0; k < 10; k++)
+            cr_assert_eq(filch_wait(&futures[k]), 0);
+        cr_assert_eq(atomic_load(&runs), 10);
+    }
+    meet_all(pool, workers);
+    pool_end(pool);
+}
