@@ -29,6 +29,7 @@
  *      the thief sees the copied slots.
  *   D4 push of an item that a parked worker must notice: store bottom (sc); partner in gate.h, G1.
  * Progress: push and take wait-free, but for growth; steal lock-free. Memory: capacity words and the retired rings.
+ * Checked: tests/model/deque.c.
  * Rejected: freeing the old ring at once (a thief may read it); a thief that takes half (overshoots the owner's take).
  */
 #ifndef FILCH_DEQUE_H

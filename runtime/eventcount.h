@@ -15,6 +15,7 @@
  *
  *   E1 notify: [MakeTrue, an sc read-modify-write or store], load waiters (sc)  ||  add: add to waiters (sc), [ReadCondition, sc]
  * Progress: notify with no waiter is one load; otherwise a lock for a few instructions.
+ * Checked: tests/model/eventcount.c.
  */
 #ifndef FILCH_EVENTCOUNT_H
 #define FILCH_EVENTCOUNT_H

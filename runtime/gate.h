@@ -40,6 +40,7 @@
  * step is found or park, later in S than that read, hence later than W's publication, and it looks again after it; (b)
  * no permit is free: each holder's way to sleep is a park, later in S, after which it looks; or (c) nobody is parked
  * and no thread can be added: some worker is between its permit and its park, and looks after it.
+ * Checked: tests/model/gate.c, claim.c, crew.c.
  */
 #ifndef FILCH_GATE_H
 #define FILCH_GATE_H

@@ -28,8 +28,7 @@
  *   H4 fill: store word (sc) -> open: load word (acquire): the slots are seen. And, as D4 of deque.h: a parked worker
  *   notices.
  * Progress: take and fill wait-free but for retries against one thief; the owner never waits for a thief.
- * Checked in a model of C11's memory: 1 thief and 2, one fill and two, to preemption bound 3 and 2; without the
- * barrier, the guard, the second look at end, the version, or with slots read after the CAS it fails.
+ * Checked: tests/model/handful.c.
  */
 #ifndef FILCH_HANDFUL_H
 #define FILCH_HANDFUL_H

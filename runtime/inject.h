@@ -22,6 +22,7 @@
  *      then reads `pushed` (sc, filch__inject_has_items). One of them sees the other: gate.h, G1.
  *   N3 consumers: release of `taking` -> acquire of `taking`.
  * Progress: push wait-free; pop never waits.
+ * Checked: tests/model/handful.c, with a stand-in for the library.
  */
 #ifndef FILCH_INJECT_H
 #define FILCH_INJECT_H

@@ -37,12 +37,12 @@
  *      costs no locked instruction for the cancel that mostly does not come. Where membarrier is refused, start is a
  *      CAS.
  *   F6 PASSING is cleared (release) -> finish (acquire). A task does not end while the one who asked it to stop looks
- *   at its
- *      strand: when it has ended, its pool may be closed, and the strand unmapped.
+ *      at its strand: when it has ended, its pool may be closed, and the strand unmapped.
  * The list belongs to whoever made it unreachable: finish, when LOCK was clear in the value that it replaced; else the
  * holder of LOCK, which finds DONE when it wants to unlock, and then completes the waiters that are left.
  * Progress: finish and cancel are wait-free but for retries against one another, and finish for a canceller that is
  * PASSING; register and unregister wait (yielding) for a holder of LOCK, who does a few instructions.
+ * Checked: tests/model/future.c, several.c.
  */
 #ifndef FILCH_STATE_H
 #define FILCH_STATE_H

@@ -27,6 +27,7 @@
  * twice: only the step to FIRED wakes.
  * An interrupt is made under a lock (of the timer, of the strand) that the waiting side takes before it returns, so it
  * needs no reference.
+ * Checked: tests/model/future.c, several.c, strand.c.
  */
 #ifndef FILCH_WAITER_H
 #define FILCH_WAITER_H

@@ -10,6 +10,7 @@
  *     models --no-reduction NAME                            to see what the reduction saves
  *     models --replay CHOICES NAME                          one execution, as a trace
  *     models --expect-failure NAME                          0 when it fails
+ *     models --figure "P2 P3" NAME                          a line at the end for script/promises
  */
 #include "engine.h"
 
@@ -28,10 +29,13 @@ void mc_register(struct mc_model *model)
         models[model_count++] = model;
 }
 
+static uint64_t executions, unfinished;
+
 static struct options {
     struct mc__search search;
     bool given[5]; /* bounds */
     bool list, expect_failure;
+    const char *promises; /* what the models show, for script/promises */
     char **names;
     int name_count;
 } options = {.search = {.mode = MC_DEPTH_FIRST, .seconds = 60, .reduce = true, .depth = 3}};
@@ -65,6 +69,8 @@ static bool take_value(const char *name, const char *value)
         search->seconds = atof(value);
     } else if (strcmp(name, "replay") == 0) {
         search->replay = value;
+    } else if (strcmp(name, "figure") == 0) {
+        options.promises = value;
     } else if (strcmp(name, "random") == 0 || strcmp(name, "pct") == 0) {
         search->mode = name[0] == 'r' ? MC_RANDOM : MC_PCT;
         search->seed = strtoull(value, NULL, 0);
@@ -148,6 +154,7 @@ static int run(const struct mc_model *model)
 {
     char preemptions[16], stale[16];
     struct mc__search search = search_for(model);
+    mc__tracing = search.replay != NULL;
     struct mc__result result = mc__explore(model, &search);
     bool fails = options.expect_failure || model->fails;
     const char *end = result.limit       ? "TOO LARGE"
@@ -171,10 +178,14 @@ static int run(const struct mc_model *model)
     if (result.outcomes && !result.bug)
         printf(", %d outcomes (%llx)", result.outcomes, (unsigned long long)result.outcomes_sum);
     printf("%s%s\n", result.bug ? ": " : "", result.bug ? result.bug : "");
-    if (result.bug && (!fails || search.replay))
-        print_failure(model, &search, search.replay ? search.replay : result.replay);
+    if (search.replay)
+        mc__trace_print();
+    else if (result.bug && !fails)
+        print_failure(model, &search, result.replay);
     free(result.replay);
     fflush(stdout);
+    executions += result.executions;
+    unfinished += !result.exhausted && !result.bug;
     return result.limit ? 2 : (result.bug != NULL) != fails;
 }
 
@@ -195,6 +206,9 @@ int main(int argc, char **argv)
     }
     if (options.list)
         return 0;
+    if (options.promises)
+        printf("figure: %s %d models, %llu executions%s\n", options.promises, ran, (unsigned long long)executions,
+               unfinished ? ", not all seen" : ", all within their bounds seen");
     printf("%d models, %d failed\n", ran, failed);
     return ran == 0 ? 2 : failed != 0;
 }
