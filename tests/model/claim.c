@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* claim.c - models of threads that take a permit themselves, in line behind the workers. */
+/* claim.c - models of threads that take a permit themselves, in line behind the workers.
+ * A whole pool takes hundreds of steps, so each declares the largest bounds that are exhausted in some seconds; random
+ * schedules (models --random SEED) go beyond.
+ */
 #include "model.h"
 
 static void *lowers_and_raises(void *arg)

@@ -2,6 +2,8 @@
 /* close.c - models of closing a pool while tasks are submitted, run, wait and are cancelled: each accepted task ends
  * exactly once, a refused one never runs, and when close has returned nobody touches the pool any more: it is freed
  * at once.
+ * A whole pool takes hundreds of steps, so each declares the largest bounds that are exhausted in some seconds; random
+ * schedules (models --random SEED) go beyond.
  */
 #include "model.h"
 

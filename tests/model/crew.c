@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* crew.c - models of workers that are started, fail to start, retire, and lie in the idle stack. */
+/* crew.c - models of workers that are started, fail to start, retire, and lie in the idle stack.
+ * A whole pool takes hundreds of steps, so each declares the largest bounds that are exhausted in some seconds; random
+ * schedules (models --random SEED) go beyond.
+ */
 #include "model.h"
 
 MC_MODEL(gate_retire,
@@ -102,6 +105,22 @@ MC_MODEL(gate_init_fails,
     model_open(1, 2, 0);
     model_pool->config.worker_init = init_fails;
     model_run(2);
+    model_close();
+}
+
+MC_MODEL(gate_init_fails_late,
+         "the same, and the only worker parks while the second is relied on: who fails looks for work, and wakes it",
+         .preemptions = 2, .stale = 0)
+{
+    model_begin(2, FILCH__IDLE);
+    model_open(1, 2, 0);
+    model_pool->config.worker_init = init_fails;
+    mc_quiet(true);
+    model_submit(0, model_body);
+    mc_quiet(false);
+    mc_assert(filch_wait(future[0]) == 7);
+    model_submit(1, model_body);
+    mc_assert(filch_wait(future[1]) == 7);
     model_close();
 }
 

@@ -83,8 +83,8 @@ MC_MODEL(future_leavers,
 }
 
 MC_MODEL(future_three,
-         "a task ends || two waits time out || a third waiter: one registers while LOCK is held, one is "
-         "unlinked from the middle. Bound 1: beyond, the search takes minutes, and is left to random schedules",
+         "a task ends || two waits time out || a third waiter: one registers while LOCK is held, one is unlinked from "
+         "the middle. With stale loads the search takes minutes; random schedules go beyond",
          .preemptions = 2, .stale = 0, .timeouts = 2)
 {
     model_begin(1, FILCH__QUEUED);

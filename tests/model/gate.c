@@ -3,6 +3,8 @@
  * permit idles while work waits, none is lost or made, no more bodies run than the limit.
  *
  * Each begins when the workers have parked.
+ * A whole pool takes hundreds of steps, so each declares the largest bounds that are exhausted in some seconds; random
+ * schedules (models --random SEED) go beyond.
  */
 #include "model.h"
 

@@ -119,10 +119,11 @@ MC_MODEL(all_of_three, "three tasks end || a wait for all: two of them under one
     all(FILCH_NO_DEADLINE, 3);
 }
 
-MC_MODEL(all_until,
-         "three tasks end || a wait for all that may time out in either of its parts. Bound 1: beyond, random "
-         "schedules",
-         .preemptions = 2, .stale = 0, .timeouts = 1)
+MC_MODEL(
+    all_until,
+    "three tasks end || a wait for all that may time out in either of its parts. With stale loads the search takes "
+    "minutes; random schedules go beyond",
+    .preemptions = 2, .stale = 0, .timeouts = 1)
 {
     all(LATE, 3);
 }

@@ -3,6 +3,8 @@
  * other side of the switch commits the waiter, and the strand is resumed once, by one worker, after it was left.
  *
  * The race begins in the task (model_start_race); what comes before is quiet.
+ * A whole pool takes hundreds of steps, so each declares the largest bounds that are exhausted in some seconds; random
+ * schedules (models --random SEED) go beyond.
  */
 #include "model.h"
 

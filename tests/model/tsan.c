@@ -24,8 +24,7 @@
     RMW(bits, type, fetch_and, MC_AND)                                                                                 \
     RMW(bits, type, fetch_xor, MC_XOR)                                                                                 \
     CAS(bits, type, strong, false)                                                                                     \
-    CAS(bits, type, weak, true)                                                                                        \
-    CAS_VAL(bits, type)
+    CAS(bits, type, weak, true)
 
 #define RMW(bits, type, name, operation)                                                                               \
     type __tsan_atomic##bits##_##name(volatile type *object, type operand, int order);                                 \
@@ -41,17 +40,6 @@
                                                       int failure)                                                     \
     {                                                                                                                  \
         return mc__cas((void *)(uintptr_t)object, sizeof(type), expected, desired, order, failure, weak, PC);          \
-    }
-
-/* clang's form, for both kinds: the value found. */
-#define CAS_VAL(bits, type)                                                                                            \
-    type __tsan_atomic##bits##_compare_exchange_val(volatile type *object, type expected, type desired, int order,     \
-                                                    int failure);                                                      \
-    type __tsan_atomic##bits##_compare_exchange_val(volatile type *object, type expected, type desired, int order,     \
-                                                    int failure)                                                       \
-    {                                                                                                                  \
-        mc__cas((void *)(uintptr_t)object, sizeof(type), &expected, desired, order, failure, false, PC);               \
-        return expected;                                                                                               \
     }
 
 ATOMICS(8, uint8_t)

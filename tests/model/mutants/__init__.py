@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: MIT
+"""The faults that the models must see."""
+from mutants import pool, queues, waits
+
+MUTANTS = queues.MUTANTS + waits.MUTANTS + pool.MUTANTS
