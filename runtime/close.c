@@ -158,8 +158,8 @@ int filch_pool_close(struct filch_pool *pool, enum filch_close mode, uint64_t de
         filch__os_yield();
     filch__timekeeper_stop(&pool->keeper);
     filch__process_remove(pool);
-    filch__store_seq_cst(&pool->phase,
-                         FILCH__POOL_CLOSED); /* before settling: a late submit settles itself from here on */
+    /* Before settling: a late submit settles itself from here on. */
+    filch__store_seq_cst(&pool->phase, FILCH__POOL_CLOSED);
     filch__pool_settle(pool);
     return 0;
 }

@@ -42,8 +42,7 @@ void filch__crew_cache_strand(struct filch__worker *worker, struct filch__strand
 
 /* ---- threads ---- */
 
-/* A body that calls pthread_exit unwinds its strand, and then the thread runs its keys' destructors on its own stack.
- * */
+/* A body that calls pthread_exit unwinds its strand; then the thread runs its keys' destructors on its own stack. */
 static pthread_key_t thread_key;
 static pthread_once_t thread_key_once = PTHREAD_ONCE_INIT;
 static bool thread_key_made;

@@ -211,8 +211,7 @@ int filch_pool_resize(struct filch_pool *pool, unsigned min_workers, unsigned ma
     while (filch__load_relaxed(&pool->threads) < least && !filch__crew_start(pool, false, false))
         ;
     if (fewer)
-        filch__idle_tell_one(pool,
-                             FILCH__TOKEN_LOOK); /* it finds that there is a surplus, and sleeps with a time-out */
+        filch__idle_tell_one(pool, FILCH__TOKEN_LOOK); /* it finds a surplus, and sleeps with a time-out */
     filch__pool_notify(pool); /* there may be work for new permits; who is woken and finds some wakes the next */
     return 0;
 }

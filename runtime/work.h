@@ -203,8 +203,8 @@ void filch__idle_push(struct filch__worker *worker);
 bool filch__idle_tell_one(struct filch_pool *pool, enum filch__token token); /* false: nobody is parked */
 void filch__idle_tell_all(struct filch_pool *pool, enum filch__token token); /* who is parked now */
 void filch__strand_ready(void *strand);                                      /* a waiter's wake */
-void filch__ready_next(struct filch__worker *worker,
-                       struct filch__strand *strand); /* by a worker that looks right after */
+/* By a worker that looks right after. */
+void filch__ready_next(struct filch__worker *worker, struct filch__strand *strand);
 void filch__ready_here(struct filch__worker *worker, struct filch__strand *strand);
 void filch__enqueue(struct filch_pool *pool, struct filch_future *future);
 void filch__permit_claim(struct filch_pool *pool); /* blocks the thread until it has a permit */

@@ -83,9 +83,8 @@ MC_MODEL(completions_until, "a task ends || a reader with a deadline", .preempti
     filch_completions_close(completions);
 }
 
-MC_MODEL(completions_poll,
-         "two tasks end || a poll loop: the descriptor is readable as long as there may be something (C1)",
-         .preemptions = 3, .stale = 1)
+/* Each time that there is something: all of it, or one. */
+static void poll_for_two(bool all)
 {
     begin(2);
     int fd = filch_completions_fd(completions);
@@ -97,28 +96,25 @@ MC_MODEL(completions_poll,
         while (filch_completions_next(completions, 0, &mine) == 0) {
             have(mine);
             taken++;
+            if (!all)
+                break;
         }
     }
     filch_completions_close(completions);
+}
+
+MC_MODEL(completions_poll,
+         "two tasks end || a poll loop: the descriptor is readable as long as there may be something (C1)",
+         .preemptions = 3, .stale = 1)
+{
+    poll_for_two(true);
 }
 
 MC_MODEL(completions_poll_one,
          "two tasks end || a poll loop that takes one each time: the descriptor is readable while one is left",
          .preemptions = 3, .stale = 1)
 {
-    begin(2);
-    int fd = filch_completions_fd(completions);
-    mc_spawn(model_finisher, MODEL_ARG(0));
-    mc_spawn(model_finisher, MODEL_ARG(1));
-    for (int taken = 0; taken < 2;) {
-        struct filch_future *mine = NULL;
-        model_event_poll(fd);
-        if (filch_completions_next(completions, 0, &mine) == 0) {
-            have(mine);
-            taken++;
-        }
-    }
-    filch_completions_close(completions);
+    poll_for_two(false);
 }
 
 MC_MODEL(completions_close,

@@ -132,19 +132,24 @@ static void *tells(void *arg)
     return arg;
 }
 
-MC_MODEL(idle_stack,
-         "three parked workers || two threads that tell one each to look: none is told twice, all are there "
-         "afterwards (I3, ABA)",
-         .preemptions = 2, .stale = 0)
+static void three_idle(void *(*other)(void *arg))
 {
     model_begin(0, FILCH__IDLE);
     model_open(3, 3, 0);
-    int a = mc_spawn(tells, NULL);
+    int a = mc_spawn(other, NULL);
     tells(NULL);
     mc_join(a);
     mc_quiet(true);
     model_await_parked(3);
     model_close();
+}
+
+MC_MODEL(idle_stack,
+         "three parked workers || two threads that tell one each to look: none is told twice, all are there "
+         "afterwards (I3, ABA)",
+         .preemptions = 2, .stale = 0)
+{
+    three_idle(tells);
 }
 
 static void *tells_twice(void *arg)
@@ -159,12 +164,5 @@ MC_MODEL(idle_aba,
          "popper looked is noticed",
          .preemptions = 1, .stale = 0)
 {
-    model_begin(0, FILCH__IDLE);
-    model_open(3, 3, 0);
-    int a = mc_spawn(tells_twice, NULL);
-    tells(NULL);
-    mc_join(a);
-    mc_quiet(true);
-    model_await_parked(3);
-    model_close();
+    three_idle(tells_twice);
 }

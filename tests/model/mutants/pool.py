@@ -288,8 +288,7 @@ MUTANTS = [
       "filch__store_release(&pool->phase, FILCH__POOL_CLOSED);",
       ["close_late"]),
     M("close: settles before it says CLOSED", "close.c",
-      """filch__store_seq_cst(&pool->phase,
-                              FILCH__POOL_CLOSED); /* before settling: a late submit settles itself from here on */
+      """filch__store_seq_cst(&pool->phase, FILCH__POOL_CLOSED);
          filch__pool_settle(pool);""",
       """filch__pool_settle(pool);
          filch__store_seq_cst(&pool->phase, FILCH__POOL_CLOSED);""",
