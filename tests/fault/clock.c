@@ -64,14 +64,17 @@ static void wait_interrupted(int (*wait)(uint64_t deadline_ns, void *data), void
     sigemptyset(&action.sa_mask);
     must(sigaction(SIGUSR1, &action, NULL) == 0);
     pthread_t thread = thread_start(interrupt, &storm);
-    for (int i = 0; i < 5; i++) {
+    for (int slept = 0; slept < 5;) {
         struct clock_use before = faults_clock();
         uint64_t deadline_ns = filch_in_ns(FILCH_MS(20));
         cr_assert_eq(wait(deadline_ns, data), -ETIMEDOUT);
         cr_assert_geq(filch_now_ns(), deadline_ns, "not before it");
-        cr_assert_eq(faults_clock().last_deadline_ns, deadline_ns);
-        cr_assert_leq(faults_clock().deadlines_moved - before.deadlines_moved, 1, "the first sleep is a new one");
-        cr_assert_gt(faults_clock().sleeps, before.sleeps);
+        struct clock_use after = faults_clock();
+        if (after.sleeps == before.sleeps)
+            continue; /* a busy machine let the deadline pass before the wait looked */
+        cr_assert_eq(after.last_deadline_ns, deadline_ns);
+        cr_assert_leq(after.deadlines_moved - before.deadlines_moved, 1, "the first sleep is a new one");
+        slept++;
     }
     atomic_store(&storm.stop, 1);
     thread_join(thread);

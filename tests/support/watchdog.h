@@ -12,7 +12,9 @@
 
 #include <dirent.h>
 #include <execinfo.h>
+#include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -30,6 +32,7 @@ static struct {
     const char *replay; /* the command that runs the same again; may be NULL */
     struct filch_pool *pool;
     int started;
+    sem_t runs;
     int shown; /* stacks printed by signal so far */
 } watchdog_state;
 
@@ -112,6 +115,7 @@ static inline void watchdog_act(void)
 static inline void *watchdog_main(void *unused)
 {
     (void)unused;
+    sem_post(&watchdog_state.runs);
     for (;;) {
         struct timespec second = {1, 0};
         nanosleep(&second, NULL);
@@ -133,8 +137,12 @@ static inline void watchdog_set(const char *what, unsigned seconds)
     pthread_t thread;
     void *frame;
     backtrace(&frame, 1); /* loads what the signal handler must not load */
+    sem_init(&watchdog_state.runs, 0, 0);
     if (pthread_create(&thread, NULL, watchdog_main, NULL) == 0) {
         pthread_detach(thread);
+        /* A thread that begins holds locks of AddressSanitizer's, which a fork would leave locked in the child. */
+        while (sem_wait(&watchdog_state.runs) != 0 && errno == EINTR)
+            continue;
         watchdog_state.started = 1;
     }
 }
