@@ -54,6 +54,21 @@ static void pass_down_locked(struct filch__strand *strand, struct filch_future *
     }
 }
 
+struct part {
+    struct filch_future *task;
+    const struct filch__strand *runner;
+};
+
+/* A strand that runs a stolen child of the task, and waits. */
+static void cancel_part(struct filch__strand *strand, void *ctx)
+{
+    const struct part *part = ctx;
+    if (strand == part->runner || filch__load_relaxed(&strand->task) != part->task)
+        return;
+    filch__strand_lock(strand);
+    pass_down_locked(strand, part->task, false);
+}
+
 int filch__cancel(struct filch_future *future, bool timed_out)
 {
     bool first = false;
@@ -62,6 +77,10 @@ int filch__cancel(struct filch_future *future, bool timed_out)
         return filch__future_complete(future, -ECANCELED) ? -EALREADY : 0;
     if (r == -EINPROGRESS && first) {
         struct filch__strand *runner = filch__load_acquire(&future->priv.runner); /* F4 */
+        if (filch__unlikely(filch__load_relaxed(&runner->forks.active))) {
+            struct part part = {future, runner};
+            filch__strands_visit(&runner->pool->strands, cancel_part, &part);
+        }
         filch__strand_lock(runner);
         pass_down_locked(runner, future, true);
     }
@@ -153,7 +172,11 @@ static void suspend(struct filch__wait *wait)
     struct filch__worker *worker = strand->worker;
     filch__count(&worker->count.suspensions);
     worker->commit = &wait->waiter;
+    if (filch__unlikely(strand->forks.active))
+        filch__forks_suspend(strand);
     filch__worker_switch(strand, filch__crew_take_strand(worker), FILCH__AFTER_COMMIT);
+    if (filch__unlikely(strand->forks.active))
+        filch__forks_resume(strand);
     filch__count(&strand->worker->count.resumed);
 }
 

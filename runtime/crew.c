@@ -246,6 +246,8 @@ static void thread_ends(void *arg)
     struct filch__worker *worker = arg;
     struct filch_pool *pool = worker->pool;
     struct filch__strand *strand = filch__load_relaxed(&worker->running);
+    if (strand->forks.active)
+        filch__os_die("the body of a typed task has ended its thread");
     filch__strand_abandon(strand, &worker->native);
     if (!strand->thread) {
         filch__strand_reset(&pool->strands, strand);
@@ -340,6 +342,7 @@ void filch__crew_destroy(struct filch_pool *pool)
         return;
     for (size_t i = 0; i < FILCH_WORKERS_MAX && pool->worker[i]; i++) {
         filch__deque_destroy(&pool->worker[i]->deque, &pool->allocator);
+        filch__forkstack_destroy(&pool->worker[i]->native.forks);
         filch__free_aligned(&pool->allocator, pool->worker[i], sizeof *pool->worker[i]);
     }
 }

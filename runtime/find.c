@@ -5,8 +5,10 @@ enum {
     FAIR_EVERY = 61, /* Go's scheduler chose it; a prime, so that it does not beat with the program's own rhythm */
 #ifdef FILCH_MODEL
     SEARCH_ROUNDS = 1, /* in a model time is steps, and a second look finds what the last look before sleeping finds */
+    FORCE_EVERY = 1,
 #else
     SEARCH_ROUNDS = 400, /* some 20 us: about what a needless wake-up costs */
+    FORCE_EVERY = 32,    /* rounds between openings of private children, which interrupt everybody */
 #endif
 };
 
@@ -116,13 +118,9 @@ static uintptr_t open_handful(struct filch__worker *worker, struct filch__table 
     return 0;
 }
 
-static uintptr_t steal(struct filch__worker *worker)
+static uintptr_t steal_item(struct filch__worker *worker, struct filch__table *table, size_t start)
 {
     uintptr_t item = 0;
-    filch__reclaim_enter();
-    struct filch__table *table = filch__load_acquire(&worker->pool->table);
-    worker->random = worker->random * 6364136223846793005u + 1442695040888963407u;
-    size_t start = (size_t)(worker->random >> 33) % table->count;
     for (size_t i = 0; i < table->count && !item; i++) {
         struct filch__worker *victim = table->worker[(start + i) % table->count];
         if (victim != worker && filch__deque_steal(&victim->deque, &item) != FILCH__STEAL_OK) {
@@ -130,6 +128,21 @@ static uintptr_t steal(struct filch__worker *worker)
             filch__count(&worker->count.failed_steals);
         }
     }
+    return item;
+}
+
+/* Only items: no children. */
+enum { STEAL_ITEMS = -1 };
+
+static uintptr_t steal(struct filch__worker *worker, int force)
+{
+    filch__reclaim_enter();
+    struct filch__table *table = filch__load_acquire(&worker->pool->table);
+    worker->random = worker->random * 6364136223846793005u + 1442695040888963407u;
+    size_t start = (size_t)(worker->random >> 33) % table->count;
+    uintptr_t item = steal_item(worker, table, start);
+    if (!item && force != STEAL_ITEMS && filch__loot_steal(worker, table, start, (enum filch__force)force))
+        item = FILCH__LOOT;
     if (!item)
         item = open_handful(worker, table, start);
     filch__reclaim_leave();
@@ -154,7 +167,7 @@ static uintptr_t take_fairly(struct filch__worker *worker)
 }
 
 /* The nearest work first: what is ready to go on, the worker's own, what is queued, what others have. */
-static inline uintptr_t take_nearest(struct filch__worker *worker)
+static inline uintptr_t take_nearest(struct filch__worker *worker, enum filch__force force)
 {
     uintptr_t item = take_ready(worker);
     if (!item)
@@ -163,8 +176,10 @@ static inline uintptr_t take_nearest(struct filch__worker *worker)
         item = take_handful(worker);
     if (!item)
         item = take_entry(worker);
+    if (!item && filch__loot_take_exposed(worker))
+        item = FILCH__LOOT;
     if (!item)
-        item = steal(worker);
+        item = steal(worker, force);
     return item;
 }
 
@@ -178,17 +193,18 @@ static uintptr_t take_at_once(struct filch__worker *worker)
     }
     if (filch__unlikely(++worker->tick % FAIR_EVERY == 0))
         item = take_fairly(worker);
-    return item ? item : take_nearest(worker);
+    return item ? item : take_nearest(worker, FILCH__FORCE_NO);
 }
 
 /* A parked worker's last look, and every look that must not miss: sequentially consistent (G1). */
 bool filch__pool_has_work(struct filch_pool *pool)
 {
-    if (filch__inject_has_items(&pool->ready) || filch__inject_has_items(&pool->entry))
+    if (filch__inject_has_items(&pool->ready) || filch__inject_has_items(&pool->entry) ||
+        filch__inject_has_items(&pool->exposed))
         return true;
-    bool found = false;
     filch__reclaim_enter();
     struct filch__table *table = filch__load_acquire(&pool->table);
+    bool found = filch__loot_in(table);
     for (size_t i = 0; i < table->count && !found; i++)
         found =
             filch__deque_has_items(&table->worker[i]->deque) || filch__handful_has_items(&table->worker[i]->handful);
@@ -196,11 +212,17 @@ bool filch__pool_has_work(struct filch_pool *pool)
     return found;
 }
 
+/* Children are asked for first: an owner that comes by a spawn or a sync shows some at less cost to all. */
+static enum filch__force force_in(int round)
+{
+    return round % FORCE_EVERY == FORCE_EVERY - 1 ? FILCH__FORCE_OPEN : FILCH__FORCE_ASK;
+}
+
 static uintptr_t search(struct filch__worker *worker)
 {
     uintptr_t item = 0;
     for (int round = 0; round < SEARCH_ROUNDS && !item; round++) {
-        item = take_nearest(worker);
+        item = take_nearest(worker, force_in(round));
         if (!item)
             filch__os_pause();
     }
@@ -229,6 +251,9 @@ static void last_look(struct filch_pool *pool)
         if (filch__load_seq_cst(&pool->stopping))
             filch__idle_tell_one(pool, FILCH__TOKEN_RETIRE);
     }
+    filch__reclaim_enter();
+    filch__loot_ask(filch__load_acquire(&pool->table));
+    filch__reclaim_leave();
     if (filch__pool_has_work(pool))
         filch__pool_notify(pool);
 }
@@ -320,8 +345,9 @@ uintptr_t filch__worker_next(struct filch__worker *worker)
         uintptr_t item;
         if (worker->searching) {
             item = search(worker);
-            if (item && filch__gate_must_yield(filch__load_relaxed(&pool->gate))) {
-                if (filch__deque_push(&worker->deque, item, &pool->allocator)) /* the limit fell during the search */
+            /* The limit fell during the search. What is stolen from a typed task is a part of it, and goes on. */
+            if (item && item != FILCH__LOOT && filch__gate_must_yield(filch__load_relaxed(&pool->gate))) {
+                if (filch__deque_push(&worker->deque, item, &pool->allocator))
                     requeue(pool, item);
                 continue;
             }
@@ -344,7 +370,7 @@ void filch__worker_gather(struct filch__worker *worker)
 {
     uintptr_t item;
     filch__worker_flush(worker);
-    while ((item = steal(worker))) {
+    while ((item = steal(worker, STEAL_ITEMS))) {
         requeue(worker->pool, item);
         filch__worker_flush(worker); /* a steal may bring several */
     }

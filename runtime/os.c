@@ -139,6 +139,11 @@ void filch__os_unmap_stacks(void *base, size_t size)
     munmap(base, size);
 }
 
+void filch__os_release_pages(void *from, size_t size)
+{
+    madvise(from, size, MADV_DONTNEED);
+}
+
 size_t filch__os_page_size(void)
 {
     return (size_t)sysconf(_SC_PAGESIZE);

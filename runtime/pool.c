@@ -75,7 +75,8 @@ static void destroy(struct filch_pool *pool)
     filch__strands_destroy(&pool->strands);
     while (pool->callers) {
         struct filch__caller *next = pool->callers->next;
-        allocator.free(allocator.ctx, pool->callers, sizeof *pool->callers);
+        filch__forkstack_destroy(&pool->callers->strand.forks);
+        filch__free_aligned(&allocator, pool->callers, sizeof *pool->callers);
         pool->callers = next;
     }
     filch__eventcount_destroy(&pool->room);
@@ -98,6 +99,7 @@ static struct filch_pool *create(const struct filch_pool_config *config, const s
     filch__gate_init(&pool->gate, config->max_concurrency);
     filch__inject_init(&pool->entry);
     filch__inject_init(&pool->ready);
+    filch__inject_init(&pool->exposed);
     filch__eventcount_init(&pool->room);
     filch__lock_init(&pool->claim_lock);
     filch__lock_init(&pool->lock);

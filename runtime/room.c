@@ -77,7 +77,8 @@ static struct filch__caller *caller_get(struct filch_pool *pool)
     struct filch__caller *caller = pool->callers;
     while (caller && caller->busy)
         caller = caller->next;
-    if (!caller && (caller = pool->allocator.alloc(pool->allocator.ctx, sizeof *caller))) {
+    if (!caller && (caller = filch__alloc_aligned(&pool->allocator, sizeof *caller))) {
+        *caller = (struct filch__caller){.busy = false};
         filch__strand_init_thread(&caller->strand, pool);
         caller->next = pool->callers;
         pool->callers = caller;

@@ -51,7 +51,7 @@ void filch__strands_init(struct filch__strands *strands, size_t stack_size, cons
 static struct filch__strand *strand_at(const struct filch__strands *strands, const struct filch__slab *slab, size_t i)
 {
     char *top = slab->base + (i + 1) * strands->stack_size;
-    return (struct filch__strand *)(void *)(top - (sizeof(struct filch__strand) + 63) / 64 * 64);
+    return (struct filch__strand *)(void *)(top - sizeof(struct filch__strand));
 }
 
 /* What sanitizers know of a stack: its fiber, and that it may hold the only pointer to something. */
@@ -85,8 +85,10 @@ void filch__strands_destroy(struct filch__strands *strands)
         struct filch__slab *slab = strands->slabs;
         strands->slabs = slab->next;
         size_t bytes = slab->count * strands->stack_size;
-        for (size_t i = 0; i < slab->used; i++)
+        for (size_t i = 0; i < slab->used; i++) {
+            filch__forkstack_destroy(&strand_at(strands, slab, i)->forks);
             strand_forget(strand_at(strands, slab, i));
+        }
         filch__os_unmap_stacks(slab->base, bytes);
         strands->allocator->free(strands->allocator->ctx, slab, sizeof *slab);
     }

@@ -15,6 +15,8 @@
  *   worker       whoever switches to it, before
  *   task         the thread that runs it
  *   label, fn    the same, relaxed: dumps read them
+ *   exposed      whoever puts the strand into that queue or takes it out (join.c)
+ *   forks        forkstack.h
  *   waiting      the thread that runs it, under `lock`; cancellers read it under `lock`
  * A switch: filch__strand_switch saves the registers of `from`, runs `to`, and returns, in a later switch back, the
  * strand that came before. Nobody may resume `from` before `to` says so (waiter.h, W3): the work that makes it
@@ -23,6 +25,7 @@
 #ifndef FILCH_STRAND_H
 #define FILCH_STRAND_H
 
+#include "forkstack.h"
 #include "inject.h"
 #include "os.h"
 
@@ -42,6 +45,8 @@ struct filch__strand {
     const char *label;
     filch_fn *fn;
     struct filch__wait *waiting;
+    struct filch__link exposed_link; /* in the pool's queue of strands that are suspended with children */
+    uint32_t exposed;
     uint32_t lock;
     bool thread;  /* a thread's own stack */
     bool guarded; /* a page below the stack faults; else the canary tells */
@@ -53,6 +58,7 @@ struct filch__strand {
     void *asan_fake;
     const void *asan_bottom;
     size_t asan_size;
+    struct filch__forkstack forks;
 };
 
 struct filch__slab;

@@ -6,9 +6,11 @@
  *   -> a worker's handful -> running on that worker's strand, or on a thief's
  *   -> suspended, if it waits -> ready: the deque of the worker that completed what it waited for, or the ready queue
  *   -> running again, anywhere -> done.
+ * Children of typed tasks lie on their strand's fork stack until they are synced or stolen (join.c).
  * A word in a deque is a future, or a strand with bit 0 set.
  *
- * Order of search: ready queue, own deque, handful, entry queue, other deques, other handfuls by force; every 61st time
+ * Order of search: ready queue, own deque, handful, entry queue, children of suspended strands, other deques, children of
+ * running strands, other handfuls and private children by force; every 61st time
  * the queues, the handful and the far end of the own deque come first, so that nothing starves behind a worker that
  * feeds itself.
  *
@@ -73,6 +75,12 @@ struct filch__counters {
     uint64_t run, dropped, submitted, stolen, failed_steals, parks, suspensions, blocked_waits, gate_waits, resumed;
 };
 
+/* A stolen child, and whose it was. */
+struct filch__loot {
+    struct filch__slot *slot;
+    struct filch__forkstack *victim;
+};
+
 struct filch__worker {
     /* owner only */
     struct filch_pool *pool;
@@ -91,6 +99,7 @@ struct filch__worker {
     enum filch__after after; /* what the strand switched to does for the one before */
     struct filch__waiter *commit;
     struct filch_future *own_task; /* to be run on the native stack */
+    struct filch__loot loot;       /* what FILCH__LOOT stands for */
     struct filch__strand native;
     void *signal_stack;
     void *reader; /* its record for grace periods; NULL when its thread is gone */
@@ -156,6 +165,7 @@ struct filch_pool {
     uint64_t wakes;
     struct filch__inject entry; /* tasks of outside threads */
     struct filch__inject ready; /* strands made ready by outside threads */
+    struct filch__inject exposed; /* strands that are suspended with children to be stolen */
 
     /* seldom */
     _Alignas(FILCH_CACHELINE) uint64_t outside_waits, outside_resumed; /* waits of callers that run tasks */
@@ -189,13 +199,28 @@ void filch__task_run(struct filch__strand *strand, struct filch_future *future);
 void filch__task_drop(struct filch_pool *pool, struct filch_future *future, int status);
 void filch__record_release(struct filch__record *record);
 
-/* find.c: where the next task comes from, and when to sleep. A word as in a deque; 0: the worker is to end. */
+/* find.c: where the next task comes from, and when to sleep. A word as in a deque; FILCH__LOOT: worker->loot is to be
+ * run; 0: the worker is to end. */
+enum { FILCH__LOOT = 3 };
 uintptr_t filch__worker_next(struct filch__worker *worker);
 bool filch__pool_has_work(struct filch_pool *pool);
 void filch__pool_tell_closer(struct filch_pool *pool); /* something ended: perhaps that was all */
 void filch__worker_rest(struct filch__worker *worker);   /* park, without a permit */
 void filch__worker_flush(struct filch__worker *worker);  /* a worker that ends gives its deque away */
 void filch__worker_gather(struct filch__worker *worker); /* the same, with what other workers have */
+
+/* join.c: typed tasks and their stolen children */
+enum filch__force { FILCH__FORCE_NO, FILCH__FORCE_ASK, FILCH__FORCE_OPEN };
+bool filch__forks_begin(struct filch__strand *strand, struct filch_future *task); /* false: no memory */
+void filch__forks_end(struct filch__strand *strand);
+void filch__forks_suspend(struct filch__strand *strand); /* about to be: its children are shown */
+void filch__forks_resume(struct filch__strand *strand);
+bool filch__loot_steal(struct filch__worker *worker, const struct filch__table *table, size_t start,
+                       enum filch__force force); /* in a read section */
+bool filch__loot_take_exposed(struct filch__worker *worker);
+bool filch__loot_in(const struct filch__table *table);  /* is there a child to be stolen? */
+void filch__loot_ask(const struct filch__table *table); /* before a last look: spawns from now on wake somebody */
+void filch__loot_run(struct filch__strand *strand, struct filch__slot *head, struct filch__loot loot);
 
 /* wake.c: who wakes whom */
 void filch__pool_notify(struct filch_pool *pool); /* after work was made visible */

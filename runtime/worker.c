@@ -149,7 +149,9 @@ void filch__worker_main(struct filch__strand *strand, struct filch__strand *from
         struct filch__worker *worker = strand->worker;
         uintptr_t item = filch__worker_next(worker);
         struct filch_future *future = (struct filch_future *)item;
-        if (item & 1) {
+        if (item == FILCH__LOOT) {
+            filch__loot_run(strand, NULL, worker->loot);
+        } else if (item & 1) {
             filch__worker_switch(strand, (struct filch__strand *)(item - 1), FILCH__AFTER_CACHE);
         } else if (!item || filch__unlikely(future->priv.flags & FILCH__FUTURE_OWN_THREAD)) {
             worker->own_task = future;

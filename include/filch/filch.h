@@ -5,6 +5,7 @@
 
 #include "base.h"
 #include "completions.h"
+#include "fork.h"
 #include "future.h"
 #include "pool.h"
 

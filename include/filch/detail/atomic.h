@@ -37,6 +37,9 @@
 #define filch__sub_acq_rel(p, v) __atomic_fetch_sub((p), (v), __ATOMIC_ACQ_REL)
 #define filch__sub_seq_cst(p, v) __atomic_fetch_sub((p), (v), __ATOMIC_SEQ_CST)
 
+/* Keeps the compiler from moving memory accesses across; the processor may. */
+#define filch__compiler_fence() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+
 /* A counter that one thread writes and others read: no locked instruction. */
 #define filch__count(p) filch__store_relaxed((p), *(p) + 1)
 

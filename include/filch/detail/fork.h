@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+/* fork.h - what typed tasks inline into their users: the slot of a spawned child, and the two words that every spawn and
+ * sync reads. The protocol stands in the library's forkstack.h. Nothing here is for use by name.
+ *
+ * The layout of struct filch__slot and struct filch__forks is part of the library's binary interface.
+ */
+#ifndef FILCH_DETAIL_FORK_H
+#define FILCH_DETAIL_FORK_H
+
+#include "../base.h"
+#include "atomic.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#ifndef NDEBUG
+#include <stdio.h>
+#include <stdlib.h>
+#endif
+
+#if defined(__GNUC__)
+#define FILCH__INLINE static inline __attribute__((always_inline, unused))
+#define FILCH__STATIC static __attribute__((unused))
+#define FILCH__UNUSED __attribute__((unused))
+#define FILCH__RARELY(condition) __builtin_expect(!!(condition), 0)
+#else
+#define FILCH__INLINE static inline
+#define FILCH__STATIC static
+#define FILCH__UNUSED
+#define FILCH__RARELY(condition) (condition)
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct filch_pool;
+
+enum { FILCH__SLOT_DATA = 48, FILCH__SLOT_ALIGN = 16 };
+
+enum {
+    FILCH__MARK_CHILD = 1,  /* from spawn to sync */
+    FILCH__MARK_LARGE = 2,  /* with CHILD: its data is a pointer to a record */
+    FILCH__MARK_AWAITED = 4 /* it was stolen, and its parent is in sync */
+};
+
+/* One spawned child, 64 bytes. */
+struct filch__slot {
+    uintptr_t run;  /* its filch__task_fn; once stolen, the fork stack that it was stolen to */
+    uint32_t mark;  /* 0: empty */
+    uint32_t state; /* between its thief and its parent */
+    uint64_t data[FILCH__SLOT_DATA / 8]; /* its arguments, later its result; or a pointer to a record of both */
+};
+
+/* What the owner reads on every spawn and every sync. It is the head of a larger structure. */
+struct filch__forks {
+    struct filch__slot *guard; /* a sync below it takes the slow path */
+    struct filch__slot *limit; /* a spawn at or above it takes the slow path */
+};
+
+/* A task's code as thieves call it. `at` is its slot's data: the arguments, and the result when it returns. */
+typedef void filch__task_fn(struct filch__forks *forks, struct filch__slot *head, void *at);
+
+/* The child in `slot` is marked; room may have ended, or somebody asks for work. Returns the new head. */
+FILCH_API struct filch__slot *filch__fork_spawn_slow(struct filch__forks *forks, struct filch__slot *slot);
+/* The newest child, its mark cleared, is below the guard. *head is set to what it is after this child. NULL: the child is
+ * the caller's to run. Else it has run, and this is its slot's data, for the caller until its next spawn or sync. */
+FILCH_API void *filch__fork_sync_slow(struct filch__forks *forks, struct filch__slot **head);
+/* All children from `first` on, results dropped. */
+FILCH_API void filch__fork_sync_all(struct filch__forks *forks, struct filch__slot *first, struct filch__slot *head);
+/* Memory for arguments that a slot has no room for. Never NULL: dies when there is none. */
+FILCH_API void *filch__fork_record_get(size_t size);
+FILCH_API void filch__fork_record_put(void *record);
+/* Run a task to its end: here, when the calling thread runs a task of the pool; else as a task of the pool. *ret_status:
+ * 0, or why it did not run. With ret_status NULL it runs in any case: in the calling thread if the pool refuses it. */
+FILCH_API void filch__fork_run(struct filch_pool *pool, filch__task_fn *run, void *at, const char *name,
+                               int *ret_status);
+
+#ifdef __cplusplus
+}
+#endif
+
+/* ---- spawn and sync ---- */
+
+/* Where the arguments and the result of a child lie; `at` is a slot's data. large: they do not fit there. */
+FILCH__INLINE void *filch__data_at(void *at, int large)
+{
+    return large ? *(void **)at : at;
+}
+
+FILCH__INLINE void *filch__slot_fill(struct filch__slot *slot, int large, size_t size)
+{
+    void *at = slot->data;
+    if (large)
+        *(void **)at = filch__fork_record_get(size);
+    return filch__data_at(at, large);
+}
+
+FILCH__INLINE void filch__slot_empty(void *data, int large)
+{
+    if (large)
+        filch__fork_record_put(data);
+}
+
+FILCH__INLINE struct filch__slot *filch__slot_spawn(struct filch__forks *forks, struct filch__slot *slot,
+                                                    filch__task_fn *run, int large)
+{
+    slot->run = (uintptr_t)run;
+    filch__store_release(&slot->mark, (uint32_t)(large ? FILCH__MARK_CHILD | FILCH__MARK_LARGE : FILCH__MARK_CHILD));
+    filch__compiler_fence(); /* S6: who asks for work orders the two by membarrier(2) */
+    if (FILCH__RARELY(slot >= filch__load_relaxed(&forks->limit)))
+        return filch__fork_spawn_slow(forks, slot);
+    return slot + 1;
+}
+
+/* NULL: the child in --*head is the caller's to run. */
+FILCH__INLINE void *filch__slot_sync(struct filch__forks *forks, struct filch__slot **head)
+{
+    struct filch__slot *slot = *head - 1;
+    filch__store_relaxed(&slot->mark, 0);
+    filch__compiler_fence(); /* S2: who opens the private tail orders the two by membarrier(2) */
+    if (FILCH__RARELY(slot < filch__load_relaxed(&forks->guard))) {
+        struct filch__slot *after = *head; /* a copy: what is passed by address would live in memory */
+        void *data = filch__fork_sync_slow(forks, &after);
+        *head = after;
+        return data;
+    }
+    *head = slot;
+    return NULL;
+}
+
+/* ---- mistakes that debug builds catch ---- */
+
+#ifndef NDEBUG
+FILCH__STATIC void filch__fork_die(const char *task, const char *what)
+{
+    fprintf(stderr, "filch: %s: %s\n", task, what);
+    abort();
+}
+FILCH__INLINE void filch__fork_check_returned(struct filch__slot *head, const char *task)
+{
+    if (FILCH__RARELY(head->mark != 0))
+        filch__fork_die(task, "returned with spawned children that are not synced");
+}
+FILCH__INLINE void filch__fork_check_type(struct filch__slot *slot, filch__task_fn *run, const char *task)
+{
+    if (FILCH__RARELY(slot->run != (uintptr_t)run))
+        filch__fork_die(task, "FILCH_SYNC names another task than the newest child");
+}
+#else
+FILCH__INLINE void filch__fork_check_returned(struct filch__slot *head, const char *task)
+{
+    (void)head, (void)task;
+}
+FILCH__INLINE void filch__fork_check_type(struct filch__slot *slot, filch__task_fn *run, const char *task)
+{
+    (void)slot, (void)run, (void)task;
+}
+#endif
+
+/* ---- lists of macro arguments ----
+ *
+ * A list begins with the task's name, so that it is never empty; then come 0 to 8 parameters, (type, name) each, or as
+ * many arguments.
+ */
+
+#define FILCH__CAT(a, b) FILCH__CAT_(a, b)
+#define FILCH__CAT_(a, b) a##b
+#define FILCH__ELEVENTH(a, b, c, d, e, f, g, h, i, j, k, ...) k
+#define FILCH__COUNT(...) FILCH__ELEVENTH(__VA_ARGS__, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+#define FILCH__ONE_OR_MORE(...) FILCH__ELEVENTH(__VA_ARGS__, N, N, N, N, N, N, N, N, N, 1, 0)
+
+#define FILCH__EACH(m, ...) FILCH__CAT(FILCH__EACH_, FILCH__COUNT(__VA_ARGS__))(m, __VA_ARGS__)
+#define FILCH__EACH_1(m, name)
+#define FILCH__EACH_2(m, name, a) m(a)
+#define FILCH__EACH_3(m, name, a, b) m(a) m(b)
+#define FILCH__EACH_4(m, name, a, b, c) m(a) m(b) m(c)
+#define FILCH__EACH_5(m, name, a, b, c, d) m(a) m(b) m(c) m(d)
+#define FILCH__EACH_6(m, name, a, b, c, d, e) m(a) m(b) m(c) m(d) m(e)
+#define FILCH__EACH_7(m, name, a, b, c, d, e, f) m(a) m(b) m(c) m(d) m(e) m(f)
+#define FILCH__EACH_8(m, name, a, b, c, d, e, f, g) m(a) m(b) m(c) m(d) m(e) m(f) m(g)
+#define FILCH__EACH_9(m, name, a, b, c, d, e, f, g, h) m(a) m(b) m(c) m(d) m(e) m(f) m(g) m(h)
+
+#define FILCH__TYPE(type, name) type
+#define FILCH__NAME(type, name) name
+#define FILCH__PARAMETER(pair) , FILCH__TYPE pair FILCH__NAME pair
+#define FILCH__FIELD(pair) FILCH__TYPE pair FILCH__NAME pair;
+#define FILCH__STORE(pair) filch__args->FILCH__NAME pair = FILCH__NAME pair;
+#define FILCH__LOAD(pair) , filch__args.FILCH__NAME pair
+#define FILCH__PASS(pair) , FILCH__NAME pair
+
+
+/* The same over a list in parentheses. */
+#define FILCH__OPEN(...) __VA_ARGS__
+#define FILCH__EACH_OF(m, list) FILCH__EACH_IN(m, FILCH__OPEN list)
+#define FILCH__EACH_IN(...) FILCH__EACH(__VA_ARGS__)
+#define FILCH__FIRST(...) FILCH__FIRST_(__VA_ARGS__, ~)
+#define FILCH__FIRST_(name, ...) name
+
+/* A structure has a member at least. */
+#define FILCH__FIELDS_OF(list) FILCH__FIELDS_IN list
+#define FILCH__FIELDS_IN(...) FILCH__CAT(FILCH__FIELDS_, FILCH__ONE_OR_MORE(__VA_ARGS__))(__VA_ARGS__)
+#define FILCH__FIELDS_1(name) char filch__none;
+#define FILCH__FIELDS_N(...) FILCH__EACH(FILCH__FIELD, __VA_ARGS__)
+
+/* name##suffix(a, b, arguments) */
+#define FILCH__INVOKE(suffix, a, b, ...)                                                                               \
+    FILCH__CAT(FILCH__INVOKE_, FILCH__ONE_OR_MORE(__VA_ARGS__))(suffix, a, b, __VA_ARGS__)
+#define FILCH__INVOKE_1(suffix, a, b, name) name##suffix(a, b)
+#define FILCH__INVOKE_N(suffix, a, b, name, ...) name##suffix(a, b, __VA_ARGS__)
+
+/* ---- what is generated for a task `name` ----
+ *
+ *   struct name__filch_args    its arguments
+ *   name__filch_body           the user's code, its parameters after those that the macros in it use
+ *   name__filch_run            the same as thieves call it
+ *   name__filch_spawn, name__filch_call, name__filch_sync, name__filch_root
+ *
+ * `kind` is VALUE or VOID: what is done with a result, and left out where there is none.
+ */
+
+#define FILCH__VALUE_DECLARE(type) type filch__result;
+#define FILCH__VALUE_TAKE filch__result =
+#define FILCH__VALUE_STORE(type) *(type *)filch__data = filch__result;
+#define FILCH__VALUE_LOAD(type) filch__result = *(type *)filch__data;
+#define FILCH__VALUE_RETURN return filch__result;
+#define FILCH__VALUE_ROOT return filch__data.filch__result;
+#define FILCH__VALUE_SIZE(type) sizeof(type)
+#define FILCH__VALUE_ALIGN(type) FILCH__ALIGNOF(type)
+#define FILCH__VOID_DECLARE(type)
+#define FILCH__VOID_TAKE
+#define FILCH__VOID_STORE(type)
+#define FILCH__VOID_LOAD(type)
+#define FILCH__VOID_RETURN
+#define FILCH__VOID_ROOT
+#define FILCH__VOID_SIZE(type) 0
+#define FILCH__VOID_ALIGN(type) 1
+
+#ifdef __cplusplus
+#define FILCH__ALIGNOF(type) alignof(type)
+#else
+#define FILCH__ALIGNOF(type) _Alignof(type)
+#endif
+
+#define FILCH__MAX(a, b) ((a) > (b) ? (a) : (b))
+
+/* The head of the function that holds the user's code. */
+#define FILCH__SIGNATURE(linkage, type, ...)                                                                           \
+    FILCH__SIGNATURE_(linkage, type, FILCH__FIRST(__VA_ARGS__), (__VA_ARGS__))
+#define FILCH__SIGNATURE_(linkage, type, name, list) FILCH__SIGNATURE_IN(linkage, type, name, list)
+#define FILCH__SIGNATURE_IN(linkage, type, name, list)                                                                 \
+    linkage type name##__filch_body(                                                                                   \
+        struct filch__forks *filch__forks FILCH__UNUSED, struct filch__slot *filch__head FILCH__UNUSED,                \
+        struct filch__slot *filch__first FILCH__UNUSED FILCH__EACH_OF(FILCH__PARAMETER, list))
+
+#define FILCH__DECLARE(linkage, kind, type, ...)                                                                       \
+    FILCH__SIGNATURE(linkage, type, __VA_ARGS__);                                                                      \
+    FILCH__GENERATE(kind, type, FILCH__FIRST(__VA_ARGS__), (__VA_ARGS__))
+#define FILCH__GENERATE(kind, type, name, list) FILCH__GENERATE_(kind, type, name, list)
+#define FILCH__GENERATE_(kind, type, name, list)                                                                       \
+    struct name##__filch_args {                                                                                        \
+        FILCH__FIELDS_OF(list)                                                                                         \
+    };                                                                                                                 \
+    enum {                                                                                                             \
+        name##__filch_size = FILCH__MAX(sizeof(struct name##__filch_args), FILCH__##kind##_SIZE(type)),                \
+        name##__filch_large =                                                                                          \
+            name##__filch_size > FILCH__SLOT_DATA ||                                                                   \
+            FILCH__MAX(FILCH__ALIGNOF(struct name##__filch_args), FILCH__##kind##_ALIGN(type)) > FILCH__SLOT_ALIGN     \
+    };                                                                                                                 \
+    FILCH__INLINE type name##__filch_call(struct filch__forks *filch__forks,                                           \
+                                          struct filch__slot *filch__head FILCH__EACH_OF(FILCH__PARAMETER, list))      \
+    {                                                                                                                  \
+        FILCH__##kind##_DECLARE(type)                                                                                  \
+        FILCH__##kind##_TAKE name##__filch_body(filch__forks, filch__head,                                             \
+                                                filch__head FILCH__EACH_OF(FILCH__PASS, list));                        \
+        filch__fork_check_returned(filch__head, #name);                                                                \
+        FILCH__##kind##_RETURN                                                                                         \
+    }                                                                                                                  \
+    FILCH__STATIC void name##__filch_run(struct filch__forks *filch__forks, struct filch__slot *filch__head,           \
+                                         void *filch__at)                                                              \
+    {                                                                                                                  \
+        void *filch__data = filch__data_at(filch__at, name##__filch_large);                                            \
+        struct name##__filch_args filch__args = *(struct name##__filch_args *)filch__data;                             \
+        FILCH__##kind##_DECLARE(type)                                                                                  \
+        FILCH__##kind##_TAKE name##__filch_call(filch__forks, filch__head FILCH__EACH_OF(FILCH__LOAD, list));          \
+        (void)filch__args;                                                                                             \
+        FILCH__##kind##_STORE(type)                                                                                    \
+    }                                                                                                                  \
+    FILCH__INLINE struct filch__slot *name##__filch_spawn(                                                             \
+        struct filch__forks *filch__forks, struct filch__slot *filch__head FILCH__EACH_OF(FILCH__PARAMETER, list))     \
+    {                                                                                                                  \
+        struct name##__filch_args *filch__args =                                                                       \
+            (struct name##__filch_args *)filch__slot_fill(filch__head, name##__filch_large, name##__filch_size);       \
+        (void)filch__args;                                                                                             \
+        FILCH__EACH_OF(FILCH__STORE, list)                                                                             \
+        return filch__slot_spawn(filch__forks, filch__head, name##__filch_run, name##__filch_large);                   \
+    }                                                                                                                  \
+    FILCH__INLINE type name##__filch_sync(struct filch__forks *filch__forks, struct filch__slot **filch__head)         \
+    {                                                                                                                  \
+        FILCH__##kind##_DECLARE(type)                                                                                  \
+        void *filch__at = filch__slot_sync(filch__forks, filch__head);                                                 \
+        if (FILCH__RARELY(filch__at != NULL)) {                                                                        \
+            void *filch__data = filch__data_at(filch__at, name##__filch_large);                                        \
+            FILCH__##kind##_LOAD(type)                                                                                 \
+            filch__slot_empty(filch__data, name##__filch_large);                                                       \
+        } else {                                                                                                       \
+            struct filch__slot *filch__slot = *filch__head;                                                            \
+            filch__fork_check_type(filch__slot, name##__filch_run, #name);                                             \
+            void *filch__data = filch__data_at(filch__slot->data, name##__filch_large);                                \
+            struct name##__filch_args filch__args = *(struct name##__filch_args *)filch__data;                         \
+            (void)filch__args;                                                                                         \
+            filch__slot_empty(filch__data, name##__filch_large);                                                       \
+            FILCH__##kind##_TAKE name##__filch_call(filch__forks, filch__slot FILCH__EACH_OF(FILCH__LOAD, list));      \
+        }                                                                                                              \
+        FILCH__##kind##_RETURN                                                                                         \
+    }                                                                                                                  \
+    FILCH__STATIC type name##__filch_root(struct filch_pool *filch__pool,                                              \
+                                          int *filch__status FILCH__EACH_OF(FILCH__PARAMETER, list))                   \
+    {                                                                                                                  \
+        union {                                                                                                        \
+            struct name##__filch_args filch__args;                                                                     \
+            FILCH__##kind##_DECLARE(type)                                                                              \
+        } filch__data;                                                                                                 \
+        struct name##__filch_args *filch__args = &filch__data.filch__args;                                             \
+        void *filch__at = &filch__data;                                                                                \
+        memset(&filch__data, 0, sizeof filch__data);                                                                   \
+        (void)filch__args;                                                                                             \
+        FILCH__EACH_OF(FILCH__STORE, list)                                                                             \
+        filch__fork_run(filch__pool, name##__filch_run, name##__filch_large ? (void *)&filch__at : filch__at, #name,   \
+                        filch__status);                                                                                \
+        FILCH__##kind##_ROOT                                                                                           \
+    }                                                                                                                  \
+    struct name##__filch_args /* takes the semicolon */
+
+#endif

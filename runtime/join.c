@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+#include "work.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Children of typed tasks (forkstack.h): how they become known, how thieves find them, what a parent does whose child
+ * was stolen.
+ *
+ * A spawn wakes nobody and is seen by nobody. Who looks for work visits the strands that run, takes what is public, asks
+ * (the owner's next spawn or sync then shows some), and in the end opens by force. Who goes to sleep asks as well, and
+ * looks once more; so each spawn after that comes by answer(), which wakes somebody. A strand that begins with a typed
+ * task, or goes on with one, asks itself, since those who sleep already have not asked it. With gate.h, G1:
+ *   J1 answer: unask (sc), load the gate (sc)  ||  last look: CAS the gate (sc), ask (sc), look for children.
+ *   J2 begin, go on: ask itself; then answer() by the first spawn: running (sc), load the gate (sc)
+ *      ||  last look: CAS the gate (sc), load running (sc).
+ * A strand that is suspended with children is in the pool's queue `exposed`, at most once: whoever takes it out takes one
+ * child, and puts it back while there are more.
+ *   J3 expose: show all (CAS), exposed = 1 (exchange)  ||  take: exposed = 0 (exchange), then look for children.
+ */
+
+enum {
+#ifdef FILCH_MODEL
+    BACK_ROUNDS = 2,
+    BACK_FORCE = 1,
+#else
+    BACK_ROUNDS = 64, /* looks for a child of the thief's before sleeping: about what a suspension costs */
+    BACK_FORCE = 32,
+#endif
+};
+
+static struct filch__forkstack *stack_of(struct filch__forks *forks)
+{
+    return filch__container_of(forks, struct filch__forkstack, fast);
+}
+
+static struct filch__strand *strand_of(struct filch__forkstack *stack)
+{
+    return filch__container_of(stack, struct filch__strand, forks);
+}
+
+/* ---- typed tasks on a strand ---- */
+
+bool filch__forks_begin(struct filch__strand *strand, struct filch_future *task)
+{
+    struct filch__forkstack *stack = &strand->forks;
+    if (!filch__forkstack_reserve(stack))
+        return false;
+    filch__store_relaxed(&stack->task, task);
+    filch__store_seq_cst(&stack->active, true);
+    filch__forkstack_ask_spawn(stack); /* J2 */
+    return true;
+}
+
+void filch__forks_end(struct filch__strand *strand)
+{
+    filch__store_relaxed(&strand->forks.active, false);
+    filch__forkstack_trim(&strand->forks);
+}
+
+/* ---- the owner's slow paths ---- */
+
+static bool is_hungry(struct filch_pool *pool)
+{
+    uint64_t word = filch__load_seq_cst(&pool->gate);
+    return word >= FILCH__GATE_SEARCHING || filch__gate_would_notify(word, filch__pool_may_start(pool));
+}
+
+/* Something is public. */
+static void tell(struct filch_pool *pool)
+{
+    if (filch__gate_would_notify(filch__load_seq_cst(&pool->gate), filch__pool_may_start(pool)))
+        filch__pool_notify(pool);
+}
+
+static bool can_be_seen(const struct filch__strand *strand)
+{
+    return strand->worker; /* thieves visit workers, not callers that run a task */
+}
+
+static filch__cold void answer(struct filch__forkstack *stack, struct filch__slot *head)
+{
+    struct filch__strand *strand = strand_of(stack);
+    bool asked = filch__forkstack_is_asked(stack);
+    filch__forkstack_unask_spawn(stack);
+    if (!can_be_seen(strand))
+        return;
+    filch__store_seq_cst(&strand->worker->running, strand); /* J2: as before, but in the order of all such */
+    if ((is_hungry(strand->pool) || asked) && filch__forkstack_share(stack, head))
+        tell(strand->pool);
+}
+
+/* No slot is left that could be stolen: this one will hold the result. */
+static filch__cold void call_at_once(struct filch__forkstack *stack, struct filch__slot *slot)
+{
+    if (slot >= stack->last)
+        filch__os_die("too many spawned children that are not synced");
+    filch__forkstack_raise_guard(stack);
+    ((filch__task_fn *)slot->run)(&stack->fast, slot + 1, slot->data);
+    filch__forkstack_raise_guard(stack); /* the child's last sync has lowered it */
+}
+
+struct filch__slot *filch__fork_spawn_slow(struct filch__forks *forks, struct filch__slot *slot)
+{
+    struct filch__forkstack *stack = stack_of(forks);
+    if (filch__unlikely(slot >= stack->end))
+        call_at_once(stack, slot);
+    else
+        answer(stack, slot + 1);
+    return slot + 1;
+}
+
+static void sleep_until_done(struct filch__forkstack *stack, struct filch__slot *slot)
+{
+    struct filch__wait wait;
+    uint32_t undone = 1;
+    (void)filch__wait_begin(&wait, 1, 0, FILCH_NO_DEADLINE, NULL); /* only a deadline can make it fail */
+    stack->joiner = &wait.waiter;
+    if (filch__forkstack_await(slot)) {
+        filch__wait_block(&wait);
+        undone = 0;
+    }
+    (void)filch__wait_end(&wait, undone); /* when a cancel came first: until the child is done all the same */
+}
+
+/* Take a child of the strand that works on `slot`: nothing else, as this strand goes on only when that has run. */
+static bool run_one_back(struct filch__forkstack *stack, struct filch__slot *slot, int round)
+{
+    struct filch__loot loot = {.victim = filch__forkstack_thief(slot)};
+    if (!loot.victim)
+        return false;
+    loot.slot = filch__forkstack_steal(loot.victim, slot);
+    if (!loot.slot && round == 0)
+        filch__forkstack_ask(loot.victim);
+    if (!loot.slot && round == BACK_FORCE && filch__forkstack_open(loot.victim))
+        loot.slot = filch__forkstack_steal(loot.victim, slot);
+    if (loot.slot)
+        filch__loot_run(strand_of(stack), slot + 1, loot);
+    return loot.slot;
+}
+
+static filch__noinline void join(struct filch__forkstack *stack, struct filch__slot *slot)
+{
+    for (int round = 0; !filch__forkstack_is_done(slot); round++) {
+        if (run_one_back(stack, slot, round)) {
+            round = -1;
+        } else if (round == BACK_ROUNDS) {
+            sleep_until_done(stack, slot);
+            break;
+        } else {
+            filch__os_pause();
+        }
+    }
+    filch__forkstack_joined(stack, slot);
+}
+
+void *filch__fork_sync_slow(struct filch__forks *forks, struct filch__slot **head)
+{
+    struct filch__forkstack *stack = stack_of(forks);
+    struct filch__slot *slot = --*head;
+    if (filch__unlikely(slot >= stack->end)) {
+        if (slot == stack->end)
+            filch__forkstack_lower_guard(stack);
+        return slot->data; /* it was called at once */
+    }
+    bool share = filch__forkstack_is_asked(stack);
+    if (filch__forkstack_sync(stack, slot, share && can_be_seen(strand_of(stack))) == FILCH__SYNC_OWN) {
+        if (share)
+            tell(strand_of(stack)->pool);
+        return NULL;
+    }
+    join(stack, slot);
+    return slot->data;
+}
+
+void filch__fork_sync_all(struct filch__forks *forks, struct filch__slot *first, struct filch__slot *head)
+{
+    while (head > first) {
+        bool large = head[-1].mark & FILCH__MARK_LARGE;
+        void *at = filch__slot_sync(forks, &head);
+        if (!at) {
+            at = head->data;
+            void *record = *(void **)at; /* the child uses the slot for its own children */
+            ((filch__task_fn *)head->run)(forks, head, large ? &record : at);
+            if (large)
+                filch__fork_record_put(record);
+        } else if (large) {
+            filch__fork_record_put(*(void **)at);
+        }
+    }
+}
+
+void *filch__fork_record_get(size_t size)
+{
+    void *record = aligned_alloc(FILCH_CACHELINE, (size + FILCH_CACHELINE - 1) / FILCH_CACHELINE * FILCH_CACHELINE);
+    if (!record)
+        filch__os_die("no memory for the arguments of a spawned task");
+    return record;
+}
+
+void filch__fork_record_put(void *record)
+{
+    free(record);
+}
+
+/* ---- thieves ---- */
+
+void filch__loot_run(struct filch__strand *strand, struct filch__slot *head, struct filch__loot loot)
+{
+    const struct filch__strand *parent = strand_of(loot.victim);
+    bool inside = strand->forks.active;
+    filch__task_fn *run = filch__forkstack_taken(loot.slot, &strand->forks);
+    if (!inside) {
+        struct filch_future *task = filch__load_relaxed(&loot.victim->task);
+        if (!filch__forks_begin(strand, task))
+            filch__os_die("a thief has no fork stack");
+        head = strand->forks.base;
+        filch__store_relaxed(&strand->fn, filch__load_relaxed(&parent->fn));
+        filch__store_relaxed(&strand->label, filch__load_relaxed(&parent->label));
+        filch__store_relaxed(&strand->task, task); /* what cancels it cancels this */
+    }
+    run(&strand->forks.fast, head, loot.slot->data);
+    if (!inside) {
+        filch__store_relaxed(&strand->task, NULL);
+        filch__forks_end(strand);
+    }
+    struct filch__worker *worker = strand->worker;
+    if (!filch__forkstack_finish(loot.slot))
+        return;
+    if (worker)
+        worker->ending = !inside; /* then it comes to look right after */
+    filch__waiter_complete(loot.victim->joiner, NULL);
+    if (worker)
+        worker->ending = false;
+}
+
+/* The stack of the strand that a worker runs, when it has typed tasks. Strands stay mapped while the pool lives. */
+static struct filch__forkstack *visit(const struct filch__worker *victim)
+{
+    struct filch__strand *strand = filch__load_seq_cst(&victim->running); /* J2 */
+    return strand && filch__load_seq_cst(&strand->forks.active) ? &strand->forks : NULL;
+}
+
+static bool take(struct filch__worker *worker, struct filch__forkstack *victim)
+{
+    worker->loot = (struct filch__loot){filch__forkstack_steal(victim, NULL), victim};
+    return worker->loot.slot;
+}
+
+bool filch__loot_steal(struct filch__worker *worker, const struct filch__table *table, size_t start,
+                       enum filch__force force)
+{
+    /* A thief needs slots of its own; and it must be able to run what it took. */
+    for (size_t i = 0; i < table->count; i++) {
+        const struct filch__worker *other = table->worker[(start + i) % table->count];
+        struct filch__forkstack *victim = other == worker ? NULL : visit(other);
+        if (!victim)
+            continue;
+        if (take(worker, victim))
+            return true;
+        if (force == FILCH__FORCE_OPEN && filch__forkstack_open(victim) && take(worker, victim))
+            return true;
+        if (force == FILCH__FORCE_ASK && !filch__forkstack_is_asked(victim))
+            filch__forkstack_ask(victim);
+    }
+    return false;
+}
+
+bool filch__loot_in(const struct filch__table *table)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        struct filch__forkstack *victim = visit(table->worker[i]);
+        if (victim && filch__forkstack_has_children(victim))
+            return true;
+    }
+    return false;
+}
+
+void filch__loot_ask(const struct filch__table *table)
+{
+    bool any = false;
+    for (size_t i = 0; i < table->count; i++) {
+        struct filch__forkstack *victim = visit(table->worker[i]);
+        if (victim)
+            filch__forkstack_ask_spawn(victim); /* J1 */
+        any |= victim != NULL;
+    }
+    if (any && filch__os_has_barrier())
+        filch__os_barrier(); /* S6: pairs with spawn */
+}
+
+/* ---- strands that are suspended with children ---- */
+
+static void expose(struct filch__strand *strand)
+{
+    if (!filch__exchange_acq_rel(&strand->exposed, 1)) /* J3 */
+        filch__inject_push(&strand->pool->exposed, &strand->exposed_link);
+}
+
+void filch__forks_suspend(struct filch__strand *strand)
+{
+    if (!filch__forkstack_open_all(&strand->forks))
+        return;
+    expose(strand);
+    filch__pool_notify(strand->pool);
+}
+
+void filch__forks_resume(struct filch__strand *strand)
+{
+    filch__forkstack_ask_spawn(&strand->forks); /* J2 */
+}
+
+bool filch__loot_take_exposed(struct filch__worker *worker)
+{
+    struct filch_pool *pool = worker->pool;
+    struct filch__link *link;
+    if (!filch__inject_has_items(&pool->exposed) || !filch__inject_take(&pool->exposed, &link, 1))
+        return false;
+    struct filch__strand *strand = filch__container_of(link, struct filch__strand, exposed_link);
+    filch__exchange_acq_rel(&strand->exposed, 0); /* J3 */
+    bool taken = take(worker, &strand->forks) || (filch__forkstack_open(&strand->forks) && take(worker, &strand->forks));
+    if (filch__forkstack_has_children(&strand->forks)) {
+        expose(strand);
+        tell(pool);
+    }
+    return taken;
+}
