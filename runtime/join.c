@@ -154,23 +154,23 @@ static filch__noinline void join(struct filch__forkstack *stack, struct filch__s
     filch__forkstack_joined(stack, slot);
 }
 
-void *filch__fork_sync_slow(struct filch__forks *forks, struct filch__slot **head)
+struct filch__joined filch__fork_sync_slow(struct filch__forks *forks, struct filch__slot *head)
 {
     struct filch__forkstack *stack = stack_of(forks);
-    struct filch__slot *slot = --*head;
+    struct filch__slot *slot = head - 1;
     if (filch__unlikely(slot >= stack->end)) {
         if (slot == stack->end)
             filch__forkstack_lower_guard(stack);
-        return slot->data; /* it was called at once */
+        return (struct filch__joined){slot->data, slot}; /* it was called at once */
     }
     bool share = filch__forkstack_is_asked(stack);
     if (filch__forkstack_sync(stack, slot, share && can_be_seen(strand_of(stack))) == FILCH__SYNC_OWN) {
         if (share)
             tell(strand_of(stack)->pool);
-        return NULL;
+        return (struct filch__joined){NULL, slot};
     }
     join(stack, slot);
-    return slot->data;
+    return (struct filch__joined){slot->data, slot};
 }
 
 void filch__fork_sync_all(struct filch__forks *forks, struct filch__slot *first, struct filch__slot *head)

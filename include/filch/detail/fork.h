@@ -63,9 +63,14 @@ typedef void filch__task_fn(struct filch__forks *forks, struct filch__slot *head
 
 /* The child in `slot` is marked; room may have ended, or somebody asks for work. Returns the new head. */
 FILCH_API struct filch__slot *filch__fork_spawn_slow(struct filch__forks *forks, struct filch__slot *slot);
-/* The newest child, its mark cleared, is below the guard. *head is set to what it is after this child. NULL: the child is
- * the caller's to run. Else it has run, and this is its slot's data, for the caller until its next spawn or sync. */
-FILCH_API void *filch__fork_sync_slow(struct filch__forks *forks, struct filch__slot **head);
+/* The newest child, its mark cleared, is below the guard. `at` NULL: the child is the caller's to run. Else it has run, and
+ * that is its slot's data, for the caller until its next spawn or sync. Returned in registers: a head that is passed by
+ * address has a place in memory, and with clang every call of a task then pays for its frame, base cases too. */
+struct filch__joined {
+    void *at;
+    struct filch__slot *head;
+};
+FILCH_API struct filch__joined filch__fork_sync_slow(struct filch__forks *forks, struct filch__slot *head);
 /* All children from `first` on, results dropped. */
 FILCH_API void filch__fork_sync_all(struct filch__forks *forks, struct filch__slot *first, struct filch__slot *head);
 /* Memory for arguments that a slot has no room for. Never NULL: dies when there is none. */
@@ -120,10 +125,9 @@ FILCH__INLINE void *filch__slot_sync(struct filch__forks *forks, struct filch__s
     filch__store_relaxed(&slot->mark, 0);
     filch__compiler_fence(); /* S2: who opens the private tail orders the two by membarrier(2) */
     if (FILCH__RARELY(slot < filch__load_relaxed(&forks->guard))) {
-        struct filch__slot *after = *head; /* a copy: what is passed by address would live in memory */
-        void *data = filch__fork_sync_slow(forks, &after);
-        *head = after;
-        return data;
+        struct filch__joined joined = filch__fork_sync_slow(forks, *head);
+        *head = joined.head;
+        return joined.at;
     }
     *head = slot;
     return NULL;
