@@ -43,6 +43,13 @@ static inline uint64_t watchdog_now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* For rounds in which threads take turns, each of which may cost a time slice on a busy machine: has the test been at it
+ * for so long that the rounds so far must do? */
+static inline int watchdog_enough(uint64_t begun_ns)
+{
+    return watchdog_now_ns() - begun_ns > 15u * 1000000000u;
+}
+
 /* The pool whose dump is printed when the watchdog acts; NULL before it is freed. Returns its argument. */
 static inline struct filch_pool *watchdog_pool(struct filch_pool *pool)
 {

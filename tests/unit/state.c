@@ -223,7 +223,8 @@ Test(state, waiters_come_and_go_while_it_ends, .timeout = TEST_TIMEOUT)
     pthread_t threads[threads_count];
     for (int i = 0; i < threads_count; i++)
         threads[i] = thread_start(register_and_leave, &crowd);
-    for (int round = 1; round <= TEST_SHARE(3000); round++) {
+    uint64_t begun_ns = watchdog_now_ns();
+    for (int round = 1; round <= TEST_SHARE(3000) && !watchdog_enough(begun_ns); round++) {
         struct filch_future *future = calloc(1, sizeof *future);
         must(future != NULL);
         filch__future_begin(future, round % 2 ? FILCH__PROMISE : FILCH__QUEUED, NULL);
@@ -277,7 +278,8 @@ static void fight_duel(void)
     static struct duel duel;
     memset(&duel, 0, sizeof duel);
     pthread_t thread = thread_start(ask_to_stop, &duel);
-    for (int round = 0; round < TEST_SHARE(20000); round++) {
+    uint64_t begun_ns = watchdog_now_ns();
+    for (int round = 0; round < TEST_SHARE(20000) && !watchdog_enough(begun_ns); round++) {
         filch__future_begin(&duel.future, FILCH__QUEUED, NULL);
         int phase = atomic_load(&duel.phase) + 1;
         atomic_store(&duel.phase, phase);
