@@ -123,6 +123,14 @@ static void sleep_until_done(struct filch__forkstack *stack, struct filch__slot 
     (void)filch__wait_end(&wait, undone); /* when a cancel came first: until the child is done all the same */
 }
 
+static bool force_open(struct filch__worker *worker, struct filch__forkstack *victim)
+{
+    bool opened = filch__forkstack_open(victim);
+    if (opened)
+        filch__count(&worker->count.forced);
+    return opened;
+}
+
 /* Take a child of the strand that works on `slot`: nothing else, as this strand goes on only when that has run. */
 static bool run_one_back(struct filch__forkstack *stack, struct filch__slot *slot, int round)
 {
@@ -132,11 +140,13 @@ static bool run_one_back(struct filch__forkstack *stack, struct filch__slot *slo
     loot.slot = filch__forkstack_steal(loot.victim, slot);
     if (!loot.slot && round == 0)
         filch__forkstack_ask(loot.victim);
-    if (!loot.slot && round == BACK_FORCE && filch__forkstack_open(loot.victim))
+    if (!loot.slot && round == BACK_FORCE && force_open(strand_of(stack)->worker, loot.victim))
         loot.slot = filch__forkstack_steal(loot.victim, slot);
-    if (loot.slot)
-        filch__loot_run(strand_of(stack), slot + 1, loot);
-    return loot.slot;
+    if (!loot.slot)
+        return false;
+    filch__count(&strand_of(stack)->worker->count.taken_back);
+    filch__loot_run(strand_of(stack), slot + 1, loot);
+    return true;
 }
 
 static filch__noinline void join(struct filch__forkstack *stack, struct filch__slot *slot)
@@ -212,13 +222,13 @@ void filch__loot_run(struct filch__strand *strand, struct filch__slot *head, str
     filch__task_fn *run = filch__forkstack_taken(loot.slot, &strand->forks);
     if (!inside) {
         struct filch_future *task = filch__load_relaxed(&loot.victim->task);
-        if (!filch__forks_begin(strand, task))
-            filch__os_die("a thief has no fork stack");
+        (void)filch__forks_begin(strand, task); /* take() has reserved its slots */
         head = strand->forks.base;
         filch__store_relaxed(&strand->fn, filch__load_relaxed(&parent->fn));
         filch__store_relaxed(&strand->label, filch__load_relaxed(&parent->label));
         filch__store_relaxed(&strand->task, task); /* what cancels it cancels this */
     }
+    filch__count(&strand->worker->count.stolen_children);
     run(&strand->forks.fast, head, loot.slot->data);
     if (!inside) {
         filch__store_relaxed(&strand->task, NULL);
@@ -241,8 +251,11 @@ static struct filch__forkstack *visit(const struct filch__worker *victim)
     return strand && filch__load_seq_cst(&strand->forks.active) ? &strand->forks : NULL;
 }
 
+/* It runs on the strand on which the worker searches, and needs slots there. */
 static bool take(struct filch__worker *worker, struct filch__forkstack *victim)
 {
+    if (filch__unlikely(!filch__forkstack_reserve(&worker->running->forks)))
+        return false;
     worker->loot = (struct filch__loot){filch__forkstack_steal(victim, NULL), victim};
     return worker->loot.slot;
 }
@@ -250,7 +263,6 @@ static bool take(struct filch__worker *worker, struct filch__forkstack *victim)
 bool filch__loot_steal(struct filch__worker *worker, const struct filch__table *table, size_t start,
                        enum filch__force force)
 {
-    /* A thief needs slots of its own; and it must be able to run what it took. */
     for (size_t i = 0; i < table->count; i++) {
         const struct filch__worker *other = table->worker[(start + i) % table->count];
         struct filch__forkstack *victim = other == worker ? NULL : visit(other);
@@ -258,7 +270,7 @@ bool filch__loot_steal(struct filch__worker *worker, const struct filch__table *
             continue;
         if (take(worker, victim))
             return true;
-        if (force == FILCH__FORCE_OPEN && filch__forkstack_open(victim) && take(worker, victim))
+        if (force == FILCH__FORCE_OPEN && force_open(worker, victim) && take(worker, victim))
             return true;
         if (force == FILCH__FORCE_ASK && !filch__forkstack_is_asked(victim))
             filch__forkstack_ask(victim);
@@ -318,7 +330,7 @@ bool filch__loot_take_exposed(struct filch__worker *worker)
         return false;
     struct filch__strand *strand = filch__container_of(link, struct filch__strand, exposed_link);
     filch__exchange_acq_rel(&strand->exposed, 0); /* J3 */
-    bool taken = take(worker, &strand->forks) || (filch__forkstack_open(&strand->forks) && take(worker, &strand->forks));
+    bool taken = take(worker, &strand->forks) || (force_open(worker, &strand->forks) && take(worker, &strand->forks));
     if (filch__forkstack_has_children(&strand->forks)) {
         expose(strand);
         tell(pool);

@@ -16,6 +16,9 @@ static void add_worker(struct filch_pool_stats *stats, const struct filch__worke
     stats->suspensions += filch__load_relaxed(&count->suspensions);
     stats->blocked_waits += filch__load_relaxed(&count->blocked_waits);
     stats->gate_waits += filch__load_relaxed(&count->gate_waits);
+    stats->stolen_children += filch__load_relaxed(&count->stolen_children);
+    stats->taken_back += filch__load_relaxed(&count->taken_back);
+    stats->forced += filch__load_relaxed(&count->forced);
     stats->queue_depth += filch__deque_size(&worker->deque) + filch__handful_size(&worker->handful);
 }
 
@@ -44,6 +47,7 @@ static void collect(struct filch_pool *pool, struct filch_pool_stats *stats)
     stats->max_concurrency = filch__gate_limit(gate);
     stats->min_workers = filch__load_relaxed(&pool->min_workers);
     stats->strands = filch__load_relaxed(&pool->strands.count);
+    stats->has_barrier = filch__os_has_barrier();
     stats->unguarded_stacks = filch__load_relaxed(&pool->strands.unguarded);
 }
 
@@ -110,6 +114,9 @@ int filch_pool_dump(const struct filch_pool *pool, FILE *out)
             (unsigned long long)stats.stolen, (unsigned long long)stats.failed_steals, (unsigned long long)stats.parks,
             (unsigned long long)stats.wakes, (unsigned long long)stats.suspensions,
             (unsigned long long)stats.blocked_waits);
+    fprintf(out, "  %llu stolen children, %llu of them taken back, %llu opened by force%s\n",
+            (unsigned long long)stats.stolen_children, (unsigned long long)stats.taken_back,
+            (unsigned long long)stats.forced, stats.has_barrier ? "" : " (membarrier is refused)");
     for (size_t i = 0; i < FILCH_WORKERS_MAX; i++) {
         struct filch__worker *worker = filch__load_acquire(&it->worker[i]);
         if (!worker)

@@ -73,6 +73,7 @@ enum { FILCH__CACHE_STRANDS = 32 };
 
 struct filch__counters {
     uint64_t run, dropped, submitted, stolen, failed_steals, parks, suspensions, blocked_waits, gate_waits, resumed;
+    uint64_t stolen_children, taken_back, forced;
 };
 
 /* A stolen child, and whose it was. */

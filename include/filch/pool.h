@@ -97,7 +97,7 @@ struct filch_pool_stats {
     uint64_t submitted;      /* tasks accepted */
     uint64_t run;            /* bodies that have returned */
     uint64_t dropped;        /* tasks that ended without running: cancelled, or their pool closed */
-    uint64_t stolen;         /* tasks and strands taken from another worker */
+    uint64_t stolen;         /* tasks, strands and spawned children taken from another worker */
     uint64_t failed_steals;  /* tries that met an empty deque or lost the race */
     uint64_t parks;          /* times a worker went to sleep */
     uint64_t wakes;          /* workers woken by new work (system calls) */
@@ -113,6 +113,11 @@ struct filch_pool_stats {
     uint32_t min_workers;
     uint64_t strands;          /* stacks mapped since open */
     uint64_t unguarded_stacks; /* of them without a guard page */
+    uint64_t stolen_children;  /* spawned children (fork.h) that ran on another strand than their parent's */
+    uint64_t taken_back;       /* of them taken by a parent that waited for its own stolen child */
+    uint64_t forced;           /* times that private children were opened by force */
+    uint32_t has_barrier;      /* 0: membarrier(2) is refused, and children can only be asked for */
+    uint32_t reserved32;
 };
 
 /* Read the counters without stopping anyone; each is exact when the pool is idle, else near. size: sizeof *ret_stats
