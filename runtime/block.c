@@ -218,6 +218,8 @@ static void block_thread(struct filch__wait *wait)
     } else {
         filch__add_relaxed(&pool->outside_waits, 1);
     }
+    if (filch__unlikely(strand->forks.active))
+        filch__forks_suspend(strand);
     filch__add_seq_cst(&pool->blocked, 1);
     filch__permit_leave(pool);
     if (filch__unlikely(worker && filch__load_relaxed(&pool->start_failed)))
@@ -225,6 +227,8 @@ static void block_thread(struct filch__wait *wait)
     filch__waiter_sleep(&wait->waiter, wait->deadline_ns);
     filch__permit_claim(pool);
     filch__sub_seq_cst(&pool->blocked, 1);
+    if (filch__unlikely(strand->forks.active))
+        filch__forks_resume(strand);
     if (worker) {
         worker->permit = true;
         filch__store_relaxed(&worker->blocked, false);

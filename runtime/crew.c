@@ -228,8 +228,7 @@ static void *run_worker(void *arg)
             filch__permit_pass(pool, filch__gate_leave_search(&pool->gate));
         worker->permit = false;
         drop_entries(pool, no_worker_is_left, status); /* it would wait for ever */
-        if (filch__pool_has_work(pool))
-            filch__pool_notify(pool); /* G1: who published it may have relied on this search */
+        filch__pool_look(pool); /* G1: who published something may have relied on this search */
     }
     report(worker, status);
     if (!status) {

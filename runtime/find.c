@@ -218,6 +218,19 @@ static enum filch__force force_in(int round)
     return round % FORCE_EVERY == FORCE_EVERY - 1 ? FILCH__FORCE_OPEN : FILCH__FORCE_ASK;
 }
 
+/* The caller has written the gate's word, and may have been relied on: what is visible is told of, and what is spawned from
+ * now on tells of itself. */
+void filch__pool_look(struct filch_pool *pool)
+{
+    if (filch__gate_would_notify(filch__load_seq_cst(&pool->gate), filch__pool_may_start(pool))) {
+        filch__reclaim_enter();
+        filch__loot_ask(filch__load_acquire(&pool->table));
+        filch__reclaim_leave();
+    }
+    if (filch__pool_has_work(pool))
+        filch__pool_notify(pool);
+}
+
 static uintptr_t search(struct filch__worker *worker)
 {
     uintptr_t item = 0;
@@ -230,8 +243,7 @@ static uintptr_t search(struct filch__worker *worker)
         return 0;
     worker->searching = false;
     filch__gate_found(&worker->pool->gate);
-    if (filch__pool_has_work(worker->pool)) /* G1: who published it may have relied on this search */
-        filch__pool_notify(worker->pool);
+    filch__pool_look(worker->pool); /* G1: who published something may have relied on this search */
     return item;
 }
 
@@ -251,11 +263,7 @@ static void last_look(struct filch_pool *pool)
         if (filch__load_seq_cst(&pool->stopping))
             filch__idle_tell_one(pool, FILCH__TOKEN_RETIRE);
     }
-    filch__reclaim_enter();
-    filch__loot_ask(filch__load_acquire(&pool->table));
-    filch__reclaim_leave();
-    if (filch__pool_has_work(pool))
-        filch__pool_notify(pool);
+    filch__pool_look(pool);
 }
 
 void filch__worker_rest(struct filch__worker *worker)
@@ -299,8 +307,7 @@ static bool sleep_until_told(struct filch__worker *worker)
                 if (filch__load_relaxed(&pool->threads) > filch__crew_least(pool))
                     filch__idle_tell_one(pool, FILCH__TOKEN_LOOK); /* the rest may all have gone to sleep for good */
                 /* G1: between its being told and its being uncounted, nobody could be woken or started. */
-                if (filch__pool_has_work(pool))
-                    filch__pool_notify(pool);
+                filch__pool_look(pool);
                 return false;
             }
             filch__worker_rest(worker);

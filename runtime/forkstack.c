@@ -89,6 +89,12 @@ void filch__forkstack_trim(struct filch__forkstack *stack)
 
 /* ---- the owner ---- */
 
+/* As a guard: above every slot. */
+static struct filch__slot *asked(void)
+{
+    return (struct filch__slot *)UINTPTR_MAX;
+}
+
 struct filch__slot *filch__forkstack_head(const struct filch__forkstack *stack)
 {
     size_t low = split_of(filch__load_relaxed(&stack->words)), step = 1;
@@ -111,7 +117,7 @@ struct filch__slot *filch__forkstack_head(const struct filch__forkstack *stack)
 /* False, with *words read again, when a thief was faster. */
 static bool set_public(struct filch__forkstack *stack, uint64_t *words, size_t top, size_t split)
 {
-    filch__store_relaxed(&stack->fast.guard, stack->base + split); /* first: I2 */
+    filch__store_relaxed(&stack->fast.guard, stack->full ? asked() : stack->base + split); /* first: I2 */
     return filch__cas_seq_cst(&stack->words, words, pack(version_of(*words) + 1, top, split - top)); /* S3, S8 */
 }
 
@@ -147,9 +153,10 @@ bool filch__forkstack_open_all(struct filch__forkstack *stack)
     return show(stack, (size_t)((head < stack->end ? head : stack->end) - stack->base), true);
 }
 
-void filch__forkstack_lower_guard(struct filch__forkstack *stack)
+void filch__forkstack_set_full(struct filch__forkstack *stack, bool full)
 {
     uint64_t words = filch__load_acquire(&stack->words);
+    stack->full = full;
     while (!set_public(stack, &words, top_of(words), split_of(words)))
         ;
 }
@@ -201,16 +208,6 @@ struct filch__forkstack *filch__forkstack_thief(const struct filch__slot *slot)
 }
 
 /* ---- thieves ---- */
-
-static struct filch__slot *asked(void)
-{
-    return (struct filch__slot *)UINTPTR_MAX;
-}
-
-void filch__forkstack_raise_guard(struct filch__forkstack *stack)
-{
-    filch__store_relaxed(&stack->fast.guard, asked());
-}
 
 void filch__forkstack_ask_spawn(struct filch__forkstack *stack)
 {

@@ -80,6 +80,8 @@ struct filch__forkstack {
     uint32_t active;              /* a typed task is on this strand */
     struct filch_future *task;    /* of which its children are a part */
     struct filch__waiter *joiner; /* the parent that is WAITING */
+    /* owner only */
+    bool full; /* slots from `end` on are in use: every sync is to take the slow path */
     /* thieves write */
     _Alignas(FILCH_CACHELINE) uint64_t words;
     uint32_t opening;
@@ -112,9 +114,8 @@ struct filch__forkstack *filch__forkstack_thief(const struct filch__slot *slot);
 bool filch__forkstack_share(struct filch__forkstack *stack, struct filch__slot *head);
 /* Owner, about to be suspended: show all. True: one is public. */
 bool filch__forkstack_open_all(struct filch__forkstack *stack);
-/* Owner: slots from `end` on are in use, so every sync is to take the slow path; none is any more. */
-void filch__forkstack_raise_guard(struct filch__forkstack *stack);
-void filch__forkstack_lower_guard(struct filch__forkstack *stack);
+/* Owner: slots from `end` on are in use, or not any more. */
+void filch__forkstack_set_full(struct filch__forkstack *stack, bool full);
 
 /* Anybody: the next spawn takes the slow path; or the next sync as well. */
 void filch__forkstack_ask_spawn(struct filch__forkstack *stack);

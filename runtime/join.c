@@ -9,9 +9,10 @@
  *
  * A spawn wakes nobody and is seen by nobody. Who looks for work visits the strands that run, takes what is public, asks
  * (the owner's next spawn or sync then shows some), and in the end opens by force. Who goes to sleep asks as well, and
- * looks once more; so each spawn after that comes by answer(), which wakes somebody. A strand that begins with a typed
- * task, or goes on with one, asks itself, since those who sleep already have not asked it. With gate.h, G1:
- *   J1 answer: unask (sc), load the gate (sc)  ||  last look: CAS the gate (sc), ask (sc), look for children.
+ * looks once more; so each spawn after that comes by answer(), which wakes somebody. Who ends his search because he has found
+ * something does the same, while somebody sleeps: an owner that spawned may have relied on him. A strand that begins with
+ * a typed task, or goes on with one, asks itself, since those who sleep already have not asked it. With gate.h, G1:
+ *   J1 answer: unask (sc), load the gate (sc)  ||  filch__pool_look: CAS the gate (sc), ask (sc), look for children.
  *   J2 begin, go on: ask itself; then answer() by the first spawn: running (sc), load the gate (sc)
  *      ||  last look: CAS the gate (sc), load running (sc).
  * A strand that is suspended with children is in the pool's queue `exposed`, at most once: whoever takes it out takes one
@@ -95,9 +96,9 @@ static filch__cold void call_at_once(struct filch__forkstack *stack, struct filc
 {
     if (slot >= stack->last)
         filch__os_die("too many spawned children that are not synced");
-    filch__forkstack_raise_guard(stack);
+    if (slot == stack->end)
+        filch__forkstack_set_full(stack, true);
     ((filch__task_fn *)slot->run)(&stack->fast, slot + 1, slot->data);
-    filch__forkstack_raise_guard(stack); /* the child's last sync has lowered it */
 }
 
 struct filch__slot *filch__fork_spawn_slow(struct filch__forks *forks, struct filch__slot *slot)
@@ -144,6 +145,8 @@ static bool run_one_back(struct filch__forkstack *stack, struct filch__slot *slo
         loot.slot = filch__forkstack_steal(loot.victim, slot);
     if (!loot.slot)
         return false;
+    if (round == BACK_FORCE)
+        tell(strand_of(stack)->pool); /* it may have opened several; this one is not a searching worker, who looks again */
     filch__count(&strand_of(stack)->worker->count.taken_back);
     filch__loot_run(strand_of(stack), slot + 1, loot);
     return true;
@@ -170,7 +173,7 @@ struct filch__joined filch__fork_sync_slow(struct filch__forks *forks, struct fi
     struct filch__slot *slot = head - 1;
     if (filch__unlikely(slot >= stack->end)) {
         if (slot == stack->end)
-            filch__forkstack_lower_guard(stack);
+            filch__forkstack_set_full(stack, false);
         return (struct filch__joined){slot->data, slot}; /* it was called at once */
     }
     bool share = filch__forkstack_is_asked(stack);

@@ -205,6 +205,7 @@ void filch__record_release(struct filch__record *record);
 enum { FILCH__LOOT = 3 };
 uintptr_t filch__worker_next(struct filch__worker *worker);
 bool filch__pool_has_work(struct filch_pool *pool);
+void filch__pool_look(struct filch_pool *pool); /* after a search has ended: is something left to be told of? */
 void filch__pool_tell_closer(struct filch_pool *pool); /* something ended: perhaps that was all */
 void filch__worker_rest(struct filch__worker *worker);   /* park, without a permit */
 void filch__worker_flush(struct filch__worker *worker);  /* a worker that ends gives its deque away */

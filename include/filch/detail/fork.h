@@ -332,6 +332,8 @@ FILCH__INLINE void filch__fork_check_type(struct filch__slot *slot, filch__task_
         FILCH__EACH_OF(FILCH__STORE, list)                                                                             \
         filch__fork_run(filch__pool, name##__filch_run, name##__filch_large ? (void *)&filch__at : filch__at, #name,   \
                         filch__status);                                                                                \
+        if (filch__status && *filch__status)                                                                           \
+            memset(&filch__data, 0, sizeof filch__data);                                                               \
         FILCH__##kind##_ROOT                                                                                           \
     }                                                                                                                  \
     struct name##__filch_args /* takes the semicolon */
