@@ -76,7 +76,7 @@ static void tell(struct filch_pool *pool)
 
 static bool can_be_seen(const struct filch__strand *strand)
 {
-    return strand->worker; /* thieves visit workers, not callers that run a task */
+    return strand->worker; /* thieves visit workers; callers that run a task only when these wait */
 }
 
 static filch__cold void answer(struct filch__forkstack *stack, struct filch__slot *head)
@@ -136,7 +136,7 @@ static bool force_open(struct filch__worker *worker, struct filch__forkstack *vi
 static bool run_one_back(struct filch__forkstack *stack, struct filch__slot *slot, int round)
 {
     struct filch__loot loot = {.victim = filch__forkstack_thief(slot)};
-    if (!loot.victim)
+    if (!loot.victim || !strand_of(stack)->worker) /* a caller that runs a task is no thief */
         return false;
     loot.slot = filch__forkstack_steal(loot.victim, slot);
     if (!loot.slot && round == 0)

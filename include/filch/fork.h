@@ -56,8 +56,10 @@
 #define FILCH_TASK_DEF(type, ...) FILCH__SIGNATURE(, type, __VA_ARGS__)
 #define FILCH_VOID_TASK_DEF(...) FILCH__SIGNATURE(, void, __VA_ARGS__)
 
-/* FILCH_SPAWN(name, arguments...): a child that may run from now on, until its FILCH_SYNC(name). Cannot fail: where there
- * is no room for a child it is called at once.
+/* FILCH_SPAWN(name, arguments...): a child that may run from now on, until its FILCH_SYNC(name). Cannot fail: from 2^24
+ * children of a strand that are not synced, and where address space is limited earlier, a child is called at once; only
+ * its result is kept. When as many results are kept as there are children that can be stolen, the process ends with a
+ * message, as it does when a stack overflows.
  */
 #define FILCH_SPAWN(...)                                                                                               \
     ((void)(filch__head = FILCH__INVOKE(__filch_spawn, filch__forks, filch__head, __VA_ARGS__)))
