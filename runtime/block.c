@@ -30,8 +30,10 @@ static struct filch_future *pass_on_locked(struct filch__strand *strand, struct 
     return r == -EINPROGRESS && first ? wait->target : NULL;
 }
 
-/* Down the chain of waits, hand over hand: `strand` is locked and runs or ran `task`, which does not end meanwhile if
- * `passing` (state.h, F6); the next one is held in the same way before this one is let go. */
+static void pass_to_parts(struct filch_future *task, const struct filch__strand *runner);
+
+/* Down the chain of waits: `strand` is locked and runs or ran `task`, which does not end meanwhile if `passing` (state.h,
+ * F6). The target of its wait, asked for the first time, does not end either until this lets go of it. */
 static void pass_down_locked(struct filch__strand *strand, struct filch_future *task, bool passing)
 {
     struct filch__wakeup wakeup = {0};
@@ -40,14 +42,15 @@ static void pass_down_locked(struct filch__strand *strand, struct filch_future *
         struct filch__strand *next = NULL;
         if (strand->waiting && strand->waiting->task == task)
             target = pass_on_locked(strand, &wakeup);
-        if (target) {
-            next = filch__load_acquire(&target->priv.runner); /* F4 */
-            filch__strand_lock(next);
-        }
         filch__strand_unlock(strand);
         filch__wake(wakeup); /* fired by this thread, so nobody else resumes the strand */
         if (passing)
             filch__future_passed(task);
+        if (target) {
+            next = filch__load_acquire(&target->priv.runner); /* F4 */
+            pass_to_parts(target, next);
+            filch__strand_lock(next);
+        }
         passing = true;
         task = target;
         strand = next;
@@ -63,10 +66,18 @@ struct part {
 static void cancel_part(struct filch__strand *strand, void *ctx)
 {
     const struct part *part = ctx;
-    if (strand == part->runner || filch__load_relaxed(&strand->task) != part->task)
+    if (strand == part->runner)
         return;
     filch__strand_lock(strand);
     pass_down_locked(strand, part->task, false);
+}
+
+/* Children of the task that were stolen from `runner`, or from each other. No strand is locked. */
+static void pass_to_parts(struct filch_future *task, const struct filch__strand *runner)
+{
+    struct part part = {task, runner};
+    if (filch__unlikely(filch__load_seq_cst(&runner->forks.active)))
+        filch__strands_visit(&runner->pool->strands, cancel_part, &part);
 }
 
 int filch__cancel(struct filch_future *future, bool timed_out)
@@ -77,10 +88,7 @@ int filch__cancel(struct filch_future *future, bool timed_out)
         return filch__future_complete(future, -ECANCELED) ? -EALREADY : 0;
     if (r == -EINPROGRESS && first) {
         struct filch__strand *runner = filch__load_acquire(&future->priv.runner); /* F4 */
-        if (filch__unlikely(filch__load_relaxed(&runner->forks.active))) {
-            struct part part = {future, runner};
-            filch__strands_visit(&runner->pool->strands, cancel_part, &part);
-        }
+        pass_to_parts(future, runner);
         filch__strand_lock(runner);
         pass_down_locked(runner, future, true);
     }

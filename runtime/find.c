@@ -157,6 +157,8 @@ static uintptr_t steal(struct filch__worker *worker, int force)
 static uintptr_t take_fairly(struct filch__worker *worker)
 {
     uintptr_t item = take_ready(worker);
+    if (!item && filch__loot_take_exposed(worker))
+        item = FILCH__LOOT;
     if (!item)
         item = take_handful(worker);
     if (!item)

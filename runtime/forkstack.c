@@ -7,11 +7,13 @@ enum {
     PUBLIC_MOST = 0xffff,
 #ifdef FILCH_MODEL
     SLOTS_MOST = 8,
+    SLOTS_LIMITED = 8,
     SLOTS_LEAST = 8,
     OPEN_MOST = 4,
     TRIM_ABOVE = 8,
 #else
     SLOTS_MOST = 1 << 25, /* half of them can be stolen; 2 GiB of address space */
+    SLOTS_LIMITED = 1 << 17,
     SLOTS_LEAST = 1 << 13,
     OPEN_MOST = 1024,      /* what one opening shows */
     TRIM_ABOVE = 1 << 12,
@@ -45,7 +47,7 @@ static size_t split_of(uint64_t words)
     return top_of(words) + public_of(words);
 }
 
-_Static_assert(SLOTS_MOST / 2 < 1 << 25, "split fits into 24 bits");
+_Static_assert(SLOTS_MOST / 2 <= 1 << 24, "split fits into 24 bits");
 
 static uint32_t mark_of(const struct filch__slot *slot)
 {
@@ -56,7 +58,9 @@ static uint32_t mark_of(const struct filch__slot *slot)
 
 bool filch__forkstack_reserve(struct filch__forkstack *stack)
 {
-    for (size_t slots = SLOTS_MOST; slots >= SLOTS_LEAST && !stack->base; slots /= 16) {
+    /* Where address space is limited, others need some of it as well. */
+    size_t first = filch__os_space_is_limited() ? SLOTS_LIMITED : SLOTS_MOST;
+    for (size_t slots = first; slots >= SLOTS_LEAST && !stack->base; slots /= 16) {
         struct filch__slot *base = filch__os_map_stacks(slots * sizeof *base);
         if (!base)
             continue;
@@ -172,6 +176,10 @@ enum filch__sync filch__forkstack_sync(struct filch__forkstack *stack, struct fi
         if (set_public(stack, &words, top, split))
             return FILCH__SYNC_OWN;
     }
+    /* A failed CAS has left the guard lowered without a new version: an opener that raised it may count marks that a sync
+     * before this one is still clearing (S2). */
+    while (!set_public(stack, &words, i + 1, i + 1))
+        ;
     filch__store_relaxed(&slot->mark, FILCH__MARK_AWAITED); /* it stays below the head, for who looks for that */
     return FILCH__SYNC_STOLEN;
 }

@@ -67,10 +67,17 @@ static bool is_hungry(struct filch_pool *pool)
     return word >= FILCH__GATE_SEARCHING || filch__gate_would_notify(word, filch__pool_may_start(pool));
 }
 
+/* A child of fork(2), in which the pool's workers are not. */
+static bool is_stale(const struct filch_pool *pool)
+{
+    return pool->generation != filch__load_relaxed(&filch__generation);
+}
+
 /* Something is public. */
 static void tell(struct filch_pool *pool)
 {
-    if (filch__gate_would_notify(filch__load_seq_cst(&pool->gate), filch__pool_may_start(pool)))
+    if (filch__gate_would_notify(filch__load_seq_cst(&pool->gate), filch__pool_may_start(pool)) &&
+        !is_stale(pool))
         filch__pool_notify(pool);
 }
 
@@ -84,7 +91,7 @@ static filch__cold void answer(struct filch__forkstack *stack, struct filch__slo
     struct filch__strand *strand = strand_of(stack);
     bool asked = filch__forkstack_is_asked(stack);
     filch__forkstack_unask_spawn(stack);
-    if (!can_be_seen(strand))
+    if (!can_be_seen(strand) || is_stale(strand->pool))
         return;
     filch__store_seq_cst(&strand->worker->running, strand); /* J2: as before, but in the order of all such */
     if ((is_hungry(strand->pool) || asked) && filch__forkstack_share(stack, head))
@@ -154,6 +161,8 @@ static bool run_one_back(struct filch__forkstack *stack, struct filch__slot *slo
 
 static filch__noinline void join(struct filch__forkstack *stack, struct filch__slot *slot)
 {
+    if (!filch__forkstack_is_done(slot) && is_stale(strand_of(stack)->pool))
+        filch__os_die("a child of fork(2) waits for what a thread of its parent process runs");
     for (int round = 0; !filch__forkstack_is_done(slot); round++) {
         if (run_one_back(stack, slot, round)) {
             round = -1;
@@ -222,7 +231,6 @@ void filch__loot_run(struct filch__strand *strand, struct filch__slot *head, str
 {
     const struct filch__strand *parent = strand_of(loot.victim);
     bool inside = strand->forks.active;
-    filch__task_fn *run = filch__forkstack_taken(loot.slot, &strand->forks);
     if (!inside) {
         struct filch_future *task = filch__load_relaxed(&loot.victim->task);
         (void)filch__forks_begin(strand, task); /* take() has reserved its slots */
@@ -231,6 +239,7 @@ void filch__loot_run(struct filch__strand *strand, struct filch__slot *head, str
         filch__store_relaxed(&strand->label, filch__load_relaxed(&parent->label));
         filch__store_relaxed(&strand->task, task); /* what cancels it cancels this */
     }
+    filch__task_fn *run = filch__forkstack_taken(loot.slot, &strand->forks); /* its stack is there now */
     filch__count(&strand->worker->count.stolen_children);
     run(&strand->forks.fast, head, loot.slot->data);
     if (!inside) {

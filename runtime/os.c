@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -137,6 +138,12 @@ void *filch__os_map_stacks(size_t size)
 void filch__os_unmap_stacks(void *base, size_t size)
 {
     munmap(base, size);
+}
+
+bool filch__os_space_is_limited(void)
+{
+    struct rlimit limit;
+    return !getrlimit(RLIMIT_AS, &limit) && limit.rlim_cur != RLIM_INFINITY;
 }
 
 void filch__os_release_pages(void *from, size_t size)

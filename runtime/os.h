@@ -62,6 +62,8 @@ void filch__os_thread_name(const char *name); /* of the calling thread; cut to 1
 /* Address space for stacks: lazily committed, not counted against overcommit, no huge pages. NULL when refused. */
 void *filch__os_map_stacks(size_t size);
 void filch__os_unmap_stacks(void *base, size_t size);
+/* Has this process a limit of address space (RLIMIT_AS)? */
+bool filch__os_space_is_limited(void);
 /* Whole pages of it go back to the system, and read as zero. */
 void filch__os_release_pages(void *from, size_t size);
 size_t filch__os_page_size(void);

@@ -22,7 +22,7 @@
  *   - FILCH_SYNC(f) joins the newest child that is not synced, and f must be its task. One FILCH_SYNC in an expression:
  *     C does not say which of two would be evaluated first.
  *   - All children are synced before the body returns. Debug builds (without NDEBUG) abort with the task's name when one
- *     is left, and when a sync names another task than the newest child.
+ *     is left, and when a sync finds no child or names another task than the newest child.
  *   - A sync is a wait (future.h): what does not survive a wait inside a task does not survive a sync.
  *   - A body ends by returning: not by longjmp, pthread_exit or an exception.
  *   - A child may be cancelled only as a part of the task that FILCH_RUN was: see filch_cancelled().
@@ -61,14 +61,13 @@
  * its result is kept. When as many results are kept as there are children that can be stolen, the process ends with a
  * message, as it does when a stack overflows.
  */
-#define FILCH_SPAWN(...)                                                                                               \
-    ((void)(filch__head = FILCH__INVOKE(__filch_spawn, filch__forks, filch__head, __VA_ARGS__)))
+#define FILCH_SPAWN(...) FILCH__INVOKE(__filch_spawn, filch__forks, &filch__head, __VA_ARGS__)
 
 /* FILCH_CALL(name, arguments...): a plain call of a task; its value is the task's. */
-#define FILCH_CALL(...) FILCH__INVOKE(__filch_call, filch__forks, filch__head, __VA_ARGS__)
+#define FILCH_CALL(...) FILCH__INVOKE(__filch_call, filch__forks, &filch__head, __VA_ARGS__)
 
 /* FILCH_SYNC(name): join the newest child; its value is the child's. May suspend the task. */
-#define FILCH_SYNC(name) name##__filch_sync(filch__forks, &filch__head)
+#define FILCH_SYNC(name) name##__filch_sync(filch__forks, &filch__head, filch__first)
 
 /* FILCH_SYNC_ALL(): join all children of this body; their values are dropped. */
 #define FILCH_SYNC_ALL()                                                                                               \

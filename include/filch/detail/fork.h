@@ -36,7 +36,7 @@ extern "C" {
 
 struct filch_pool;
 
-enum { FILCH__SLOT_DATA = 48, FILCH__SLOT_ALIGN = 16 };
+enum { FILCH__SLOT_DATA = 48, FILCH__SLOT_ALIGN = 16, FILCH__ROOT_ALIGN = 128 };
 
 enum {
     FILCH__MARK_CHILD = 1,  /* from spawn to sync */
@@ -107,15 +107,17 @@ FILCH__INLINE void filch__slot_empty(void *data, int large)
         filch__fork_record_put(data);
 }
 
-FILCH__INLINE struct filch__slot *filch__slot_spawn(struct filch__forks *forks, struct filch__slot *slot,
-                                                    filch__task_fn *run, int large)
+FILCH__INLINE void filch__slot_spawn(struct filch__forks *forks, struct filch__slot **head, filch__task_fn *run,
+                                     int large)
 {
+    struct filch__slot *slot = *head;
     slot->run = (uintptr_t)run;
     filch__store_release(&slot->mark, (uint32_t)(large ? FILCH__MARK_CHILD | FILCH__MARK_LARGE : FILCH__MARK_CHILD));
     filch__compiler_fence(); /* S6: who asks for work orders the two by membarrier(2) */
     if (FILCH__RARELY(slot >= filch__load_relaxed(&forks->limit)))
-        return filch__fork_spawn_slow(forks, slot);
-    return slot + 1;
+        *head = filch__fork_spawn_slow(forks, slot);
+    else
+        *head = slot + 1;
 }
 
 /* NULL: the child in --*head is the caller's to run. */
@@ -146,6 +148,11 @@ FILCH__INLINE void filch__fork_check_returned(struct filch__slot *head, const ch
     if (FILCH__RARELY(head->mark != 0))
         filch__fork_die(task, "returned with spawned children that are not synced");
 }
+FILCH__INLINE void filch__fork_check_spawned(struct filch__slot *head, struct filch__slot *first, const char *task)
+{
+    if (FILCH__RARELY(head == first))
+        filch__fork_die(task, "FILCH_SYNC without a spawned child");
+}
 FILCH__INLINE void filch__fork_check_type(struct filch__slot *slot, filch__task_fn *run, const char *task)
 {
     if (FILCH__RARELY(slot->run != (uintptr_t)run))
@@ -155,6 +162,10 @@ FILCH__INLINE void filch__fork_check_type(struct filch__slot *slot, filch__task_
 FILCH__INLINE void filch__fork_check_returned(struct filch__slot *head, const char *task)
 {
     (void)head, (void)task;
+}
+FILCH__INLINE void filch__fork_check_spawned(struct filch__slot *head, struct filch__slot *first, const char *task)
+{
+    (void)head, (void)first, (void)task;
 }
 FILCH__INLINE void filch__fork_check_type(struct filch__slot *slot, filch__task_fn *run, const char *task)
 {
@@ -228,7 +239,7 @@ FILCH__INLINE void filch__fork_check_type(struct filch__slot *slot, filch__task_
 #define FILCH__VALUE_STORE(type) *(type *)filch__data = filch__result;
 #define FILCH__VALUE_LOAD(type) filch__result = *(type *)filch__data;
 #define FILCH__VALUE_RETURN return filch__result;
-#define FILCH__VALUE_ROOT return filch__data.filch__result;
+#define FILCH__VALUE_ROOT(type) return *(type *)filch__data;
 #define FILCH__VALUE_SIZE(type) sizeof(type)
 #define FILCH__VALUE_ALIGN(type) FILCH__ALIGNOF(type)
 #define FILCH__VOID_DECLARE(type)
@@ -236,14 +247,24 @@ FILCH__INLINE void filch__fork_check_type(struct filch__slot *slot, filch__task_
 #define FILCH__VOID_STORE(type)
 #define FILCH__VOID_LOAD(type)
 #define FILCH__VOID_RETURN
-#define FILCH__VOID_ROOT
+#define FILCH__VOID_ROOT(type)
 #define FILCH__VOID_SIZE(type) 0
 #define FILCH__VOID_ALIGN(type) 1
 
+/* FILCH__ROOT_DATA: a place for the arguments and the result. In C++ a union's members have no default initialisers. */
 #ifdef __cplusplus
 #define FILCH__ALIGNOF(type) alignof(type)
+#define FILCH__ROOT_DATA(name, result)                                                                                 \
+    struct {                                                                                                           \
+        alignas(FILCH__ROOT_ALIGN) unsigned char bytes[name##__filch_size];                                            \
+    }
 #else
 #define FILCH__ALIGNOF(type) _Alignof(type)
+#define FILCH__ROOT_DATA(name, result)                                                                                 \
+    union {                                                                                                            \
+        struct name##__filch_args filch__args;                                                                         \
+        result                                                                                                         \
+    }
 #endif
 
 #define FILCH__MAX(a, b) ((a) > (b) ? (a) : (b))
@@ -272,8 +293,9 @@ FILCH__INLINE void filch__fork_check_type(struct filch__slot *slot, filch__task_
             FILCH__MAX(FILCH__ALIGNOF(struct name##__filch_args), FILCH__##kind##_ALIGN(type)) > FILCH__SLOT_ALIGN     \
     };                                                                                                                 \
     FILCH__INLINE type name##__filch_call(struct filch__forks *filch__forks,                                           \
-                                          struct filch__slot *filch__head FILCH__EACH_OF(FILCH__PARAMETER, list))      \
+                                          struct filch__slot **filch__at_head FILCH__EACH_OF(FILCH__PARAMETER, list))  \
     {                                                                                                                  \
+        struct filch__slot *filch__head = *filch__at_head; /* now: an argument may have been a sync */                 \
         FILCH__##kind##_DECLARE(type)                                                                                  \
         FILCH__##kind##_TAKE name##__filch_body(filch__forks, filch__head,                                             \
                                                 filch__head FILCH__EACH_OF(FILCH__PASS, list));                        \
@@ -286,22 +308,24 @@ FILCH__INLINE void filch__fork_check_type(struct filch__slot *slot, filch__task_
         void *filch__data = filch__data_at(filch__at, name##__filch_large);                                            \
         struct name##__filch_args filch__args = *(struct name##__filch_args *)filch__data;                             \
         FILCH__##kind##_DECLARE(type)                                                                                  \
-        FILCH__##kind##_TAKE name##__filch_call(filch__forks, filch__head FILCH__EACH_OF(FILCH__LOAD, list));          \
+        FILCH__##kind##_TAKE name##__filch_call(filch__forks, &filch__head FILCH__EACH_OF(FILCH__LOAD, list));         \
         (void)filch__args;                                                                                             \
         FILCH__##kind##_STORE(type)                                                                                    \
     }                                                                                                                  \
-    FILCH__INLINE struct filch__slot *name##__filch_spawn(                                                             \
-        struct filch__forks *filch__forks, struct filch__slot *filch__head FILCH__EACH_OF(FILCH__PARAMETER, list))     \
+    FILCH__INLINE void name##__filch_spawn(struct filch__forks *filch__forks,                                          \
+                                           struct filch__slot **filch__head FILCH__EACH_OF(FILCH__PARAMETER, list))    \
     {                                                                                                                  \
-        struct name##__filch_args *filch__args =                                                                       \
-            (struct name##__filch_args *)filch__slot_fill(filch__head, name##__filch_large, name##__filch_size);       \
+        struct name##__filch_args *filch__args = (struct name##__filch_args *)filch__slot_fill(                        \
+            *filch__head, name##__filch_large, name##__filch_size);                                                    \
         (void)filch__args;                                                                                             \
         FILCH__EACH_OF(FILCH__STORE, list)                                                                             \
-        return filch__slot_spawn(filch__forks, filch__head, name##__filch_run, name##__filch_large);                   \
+        filch__slot_spawn(filch__forks, filch__head, name##__filch_run, name##__filch_large);                          \
     }                                                                                                                  \
-    FILCH__INLINE type name##__filch_sync(struct filch__forks *filch__forks, struct filch__slot **filch__head)         \
+    FILCH__INLINE type name##__filch_sync(struct filch__forks *filch__forks, struct filch__slot **filch__head,         \
+                                          struct filch__slot *filch__first)                                            \
     {                                                                                                                  \
         FILCH__##kind##_DECLARE(type)                                                                                  \
+        filch__fork_check_spawned(*filch__head, filch__first, #name);                                                  \
         void *filch__at = filch__slot_sync(filch__forks, filch__head);                                                 \
         if (FILCH__RARELY(filch__at != NULL)) {                                                                        \
             void *filch__data = filch__data_at(filch__at, name##__filch_large);                                        \
@@ -314,27 +338,24 @@ FILCH__INLINE void filch__fork_check_type(struct filch__slot *slot, filch__task_
             struct name##__filch_args filch__args = *(struct name##__filch_args *)filch__data;                         \
             (void)filch__args;                                                                                         \
             filch__slot_empty(filch__data, name##__filch_large);                                                       \
-            FILCH__##kind##_TAKE name##__filch_call(filch__forks, filch__slot FILCH__EACH_OF(FILCH__LOAD, list));      \
+            FILCH__##kind##_TAKE name##__filch_call(filch__forks, filch__head FILCH__EACH_OF(FILCH__LOAD, list));      \
         }                                                                                                              \
         FILCH__##kind##_RETURN                                                                                         \
     }                                                                                                                  \
     FILCH__STATIC type name##__filch_root(struct filch_pool *filch__pool,                                              \
                                           int *filch__status FILCH__EACH_OF(FILCH__PARAMETER, list))                   \
     {                                                                                                                  \
-        union {                                                                                                        \
-            struct name##__filch_args filch__args;                                                                     \
-            FILCH__##kind##_DECLARE(type)                                                                              \
-        } filch__data;                                                                                                 \
-        struct name##__filch_args *filch__args = &filch__data.filch__args;                                             \
-        void *filch__at = &filch__data;                                                                                \
-        memset(&filch__data, 0, sizeof filch__data);                                                                   \
+        FILCH__ROOT_DATA(name, FILCH__##kind##_DECLARE(type)) filch__root;                                             \
+        void *filch__data = &filch__root, *filch__at = filch__data;                                                    \
+        struct name##__filch_args *filch__args = (struct name##__filch_args *)filch__data;                             \
+        memset(filch__data, 0, sizeof filch__root);                                                                    \
         (void)filch__args;                                                                                             \
         FILCH__EACH_OF(FILCH__STORE, list)                                                                             \
         filch__fork_run(filch__pool, name##__filch_run, name##__filch_large ? (void *)&filch__at : filch__at, #name,   \
                         filch__status);                                                                                \
         if (filch__status && *filch__status)                                                                           \
-            memset(&filch__data, 0, sizeof filch__data);                                                               \
-        FILCH__##kind##_ROOT                                                                                           \
+            memset(filch__data, 0, sizeof filch__root);                                                                \
+        FILCH__##kind##_ROOT(type)                                                                                     \
     }                                                                                                                  \
     struct name##__filch_args /* takes the semicolon */
 
