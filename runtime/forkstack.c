@@ -298,10 +298,8 @@ bool filch__forkstack_open(struct filch__forkstack *stack)
     if (!filch__load_acquire(&stack->base))
         return false;
     uint64_t words = filch__load_acquire(&stack->words);
-    if (public_of(words))
-        return true;
     size_t split = split_of(words), valid = 0;
-    if (!filch__os_has_barrier() || !is_child(stack, split) || filch__load_relaxed(&stack->opening) ||
+    if (public_of(words) || !filch__os_has_barrier() || !is_child(stack, split) || filch__load_relaxed(&stack->opening) ||
         filch__exchange_acquire(&stack->opening, 1))
         return false;
     size_t want = (count_children(stack, split, 2 * OPEN_MOST) + 1) / 2;

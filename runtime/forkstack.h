@@ -128,7 +128,7 @@ void filch__forkstack_unask_spawn(struct filch__forkstack *stack);    /* owner *
 struct filch__slot *filch__forkstack_steal(struct filch__forkstack *stack, const struct filch__slot *awaited);
 /* Thief: the child's code; it is going to run on the strand of `to`. */
 filch__task_fn *filch__forkstack_taken(struct filch__slot *slot, struct filch__forkstack *to);
-/* Thief: show half of the private children, without the owner. True: one was public, or is now. */
+/* Thief, when none is public: show half of the private children, without the owner. True: it has shown one. */
 bool filch__forkstack_open(struct filch__forkstack *stack);
 /* Thief, when the child has run. True: its parent sleeps, and is to be woken. */
 bool filch__forkstack_finish(struct filch__slot *slot);
