@@ -108,14 +108,13 @@ static filch__cold void call_at_once(struct filch__forkstack *stack, struct filc
     ((filch__task_fn *)slot->run)(&stack->fast, slot + 1, slot->data);
 }
 
-struct filch__slot *filch__fork_spawn_slow(struct filch__forks *forks, struct filch__slot *slot)
+void filch__fork_spawn_slow(struct filch__forks *forks, struct filch__slot *slot)
 {
     struct filch__forkstack *stack = stack_of(forks);
     if (filch__unlikely(slot >= stack->end))
         call_at_once(stack, slot);
     else
         answer(stack, slot + 1);
-    return slot + 1;
 }
 
 static void sleep_until_done(struct filch__forkstack *stack, struct filch__slot *slot)
@@ -176,23 +175,22 @@ static filch__noinline void join(struct filch__forkstack *stack, struct filch__s
     filch__forkstack_joined(stack, slot);
 }
 
-struct filch__joined filch__fork_sync_slow(struct filch__forks *forks, struct filch__slot *head)
+int filch__fork_sync_slow(struct filch__forks *forks, struct filch__slot *slot)
 {
     struct filch__forkstack *stack = stack_of(forks);
-    struct filch__slot *slot = head - 1;
     if (filch__unlikely(slot >= stack->end)) {
         if (slot == stack->end)
             filch__forkstack_set_full(stack, false);
-        return (struct filch__joined){slot->data, slot}; /* it was called at once */
+        return true; /* it was called at once */
     }
     bool share = filch__forkstack_is_asked(stack);
     if (filch__forkstack_sync(stack, slot, share && can_be_seen(strand_of(stack))) == FILCH__SYNC_OWN) {
         if (share)
             tell(strand_of(stack)->pool);
-        return (struct filch__joined){NULL, slot};
+        return false;
     }
     join(stack, slot);
-    return (struct filch__joined){slot->data, slot};
+    return true;
 }
 
 void filch__fork_sync_all(struct filch__forks *forks, struct filch__slot *first, struct filch__slot *head)

@@ -36,38 +36,35 @@
 /* FILCH_TASK(type, name, (type, name)...) { body }: define a task of 0 to 8 parameters, local to this file. Parameters
  * are of any type that can be assigned, with a name (typedef) where it is a function or an array; the result too. In
  * C++ the types are trivially copyable. Up to 48 bytes of parameters lie in the slot; more are a record of their own, at
- * the price of an allocation per spawn.
+ * the price of an allocation per spawn. Compilers may inline a small task into itself, some levels deep, as they do with a
+ * recursive function; then its frames are larger and fewer.
  */
-#define FILCH_TASK(type, ...)                                                                                          \
-    FILCH__DECLARE(static, VALUE, type, __VA_ARGS__);                                                                  \
-    FILCH__SIGNATURE(static, type, __VA_ARGS__)
-#define FILCH_VOID_TASK(...)                                                                                           \
-    FILCH__DECLARE(static, VOID, void, __VA_ARGS__);                                                                   \
-    FILCH__SIGNATURE(static, void, __VA_ARGS__)
+#define FILCH_TASK(type, ...) FILCH__LOCAL(VALUE, type, __VA_ARGS__)
+#define FILCH_VOID_TASK(...) FILCH__LOCAL(VOID, void, __VA_ARGS__)
 
 /* For a task of several files: FILCH_TASK_DECL(type, name, (type, name)...); in a header, FILCH_TASK_DEF of the same, with
  * the body, in one file. Before its definition a local task is declared by FILCH_TASK_LOCAL, and defined by FILCH_TASK_DEF
  * too.
  */
-#define FILCH_TASK_DECL(type, ...) FILCH__DECLARE(extern, VALUE, type, __VA_ARGS__)
-#define FILCH_VOID_TASK_DECL(...) FILCH__DECLARE(extern, VOID, void, __VA_ARGS__)
-#define FILCH_TASK_LOCAL(type, ...) FILCH__DECLARE(static, VALUE, type, __VA_ARGS__)
-#define FILCH_VOID_TASK_LOCAL(...) FILCH__DECLARE(static, VOID, void, __VA_ARGS__)
-#define FILCH_TASK_DEF(type, ...) FILCH__SIGNATURE(, type, __VA_ARGS__)
-#define FILCH_VOID_TASK_DEF(...) FILCH__SIGNATURE(, void, __VA_ARGS__)
+#define FILCH_TASK_DECL(type, ...) FILCH__DECLARE(extern, PLAIN, VALUE, type, __VA_ARGS__)
+#define FILCH_VOID_TASK_DECL(...) FILCH__DECLARE(extern, PLAIN, VOID, void, __VA_ARGS__)
+#define FILCH_TASK_LOCAL(type, ...) FILCH__DECLARE(static inline, PLAIN, VALUE, type, __VA_ARGS__)
+#define FILCH_VOID_TASK_LOCAL(...) FILCH__DECLARE(static inline, PLAIN, VOID, void, __VA_ARGS__)
+#define FILCH_TASK_DEF(type, ...) FILCH__HEAD(, type, __filch_body, PLAIN, __VA_ARGS__)
+#define FILCH_VOID_TASK_DEF(...) FILCH__HEAD(, void, __filch_body, PLAIN, __VA_ARGS__)
 
 /* FILCH_SPAWN(name, arguments...): a child that may run from now on, until its FILCH_SYNC(name). Cannot fail: from 2^24
  * children of a strand that are not synced, and where address space is limited earlier, a child is called at once; only
  * its result is kept. When as many results are kept as there are children that can be stolen, the process ends with a
  * message, as it does when a stack overflows.
  */
-#define FILCH_SPAWN(...) FILCH__INVOKE(__filch_spawn, filch__forks, &filch__head, __VA_ARGS__)
+#define FILCH_SPAWN(...) FILCH__INVOKE(__filch_spawn, (filch__forks, &filch__head), __VA_ARGS__)
 
 /* FILCH_CALL(name, arguments...): a plain call of a task; its value is the task's. */
-#define FILCH_CALL(...) FILCH__INVOKE(__filch_call, filch__forks, &filch__head, __VA_ARGS__)
+#define FILCH_CALL(...) FILCH__INVOKE(__filch_call, (FILCH__LEVEL, filch__forks, &filch__head), __VA_ARGS__)
 
 /* FILCH_SYNC(name): join the newest child; its value is the child's. May suspend the task. */
-#define FILCH_SYNC(name) name##__filch_sync(filch__forks, &filch__head, filch__first)
+#define FILCH_SYNC(name) name##__filch_sync(FILCH__LEVEL, filch__forks, &filch__head, filch__first)
 
 /* FILCH_SYNC_ALL(): join all children of this body; their values are dropped. */
 #define FILCH_SYNC_ALL()                                                                                               \
@@ -79,7 +76,7 @@
  * FILCH_TRY_RUN(&status, pool, name, arguments...) runs nothing then: status is 0, or the negative errno of
  * filch_submit or -ECANCELED, and the value is zero.
  */
-#define FILCH_RUN(pool, ...) FILCH__INVOKE(__filch_root, pool, NULL, __VA_ARGS__)
-#define FILCH_TRY_RUN(ret_status, pool, ...) FILCH__INVOKE(__filch_root, pool, ret_status, __VA_ARGS__)
+#define FILCH_RUN(pool, ...) FILCH__INVOKE(__filch_root, (pool, NULL), __VA_ARGS__)
+#define FILCH_TRY_RUN(ret_status, pool, ...) FILCH__INVOKE(__filch_root, (pool, ret_status), __VA_ARGS__)
 
 #endif

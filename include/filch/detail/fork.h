@@ -30,6 +30,14 @@
 #define FILCH__RARELY(condition) (condition)
 #endif
 
+/* With clang the registers of who calls such a function survive it. Void only: before clang 16 the register of a result is
+ * put back as well. */
+#if defined(__clang__) && (defined(__x86_64__) || defined(__aarch64__))
+#define FILCH__KEEPS_REGISTERS static __attribute__((preserve_most, cold, noinline, unused))
+#else
+#define FILCH__KEEPS_REGISTERS FILCH__INLINE
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -61,16 +69,12 @@ struct filch__forks {
 /* A task's code as thieves call it. `at` is its slot's data: the arguments, and the result when it returns. */
 typedef void filch__task_fn(struct filch__forks *forks, struct filch__slot *head, void *at);
 
-/* The child in `slot` is marked; room may have ended, or somebody asks for work. Returns the new head. */
-FILCH_API struct filch__slot *filch__fork_spawn_slow(struct filch__forks *forks, struct filch__slot *slot);
-/* The newest child, its mark cleared, is below the guard. `at` NULL: the child is the caller's to run. Else it has run, and
- * that is its slot's data, for the caller until its next spawn or sync. Returned in registers: a head that is passed by
- * address has a place in memory, and with clang every call of a task then pays for its frame, base cases too. */
-struct filch__joined {
-    void *at;
-    struct filch__slot *head;
-};
-FILCH_API struct filch__joined filch__fork_sync_slow(struct filch__forks *forks, struct filch__slot *head);
+/* The child in `slot` is marked; room may have ended, or somebody asks for work. */
+FILCH_API void filch__fork_spawn_slow(struct filch__forks *forks, struct filch__slot *slot);
+/* The child in `slot`, the newest, is below the guard, its mark cleared. 0: it is the caller's to run. Else it has run, and
+ * the slot's data is its result, for the caller until its next spawn or sync. After either call the head is where it would
+ * be without it: one that a call could move, or that is passed by address, takes a register or a place in memory. */
+FILCH_API int filch__fork_sync_slow(struct filch__forks *forks, struct filch__slot *slot);
 /* All children from `first` on, results dropped. */
 FILCH_API void filch__fork_sync_all(struct filch__forks *forks, struct filch__slot *first, struct filch__slot *head);
 /* Memory for arguments that a slot has no room for. Never NULL: dies when there is none. */
@@ -107,31 +111,31 @@ FILCH__INLINE void filch__slot_empty(void *data, int large)
         filch__fork_record_put(data);
 }
 
+/* What is used after a spawn then needs no register that calls save, and a task that returns before it spawns no frame. */
+FILCH__KEEPS_REGISTERS void filch__spawn_slowly(struct filch__forks *forks, struct filch__slot *slot)
+{
+    filch__fork_spawn_slow(forks, slot);
+}
+
 FILCH__INLINE void filch__slot_spawn(struct filch__forks *forks, struct filch__slot **head, filch__task_fn *run,
                                      int large)
 {
-    struct filch__slot *slot = *head;
+    struct filch__slot *slot = (*head)++;
     slot->run = (uintptr_t)run;
     filch__store_release(&slot->mark, (uint32_t)(large ? FILCH__MARK_CHILD | FILCH__MARK_LARGE : FILCH__MARK_CHILD));
     filch__compiler_fence(); /* S6: who asks for work orders the two by membarrier(2) */
     if (FILCH__RARELY(slot >= filch__load_relaxed(&forks->limit)))
-        *head = filch__fork_spawn_slow(forks, slot);
-    else
-        *head = slot + 1;
+        filch__spawn_slowly(forks, slot);
 }
 
 /* NULL: the child in --*head is the caller's to run. */
 FILCH__INLINE void *filch__slot_sync(struct filch__forks *forks, struct filch__slot **head)
 {
-    struct filch__slot *slot = *head - 1;
+    struct filch__slot *slot = --*head;
     filch__store_relaxed(&slot->mark, 0);
     filch__compiler_fence(); /* S2: who opens the private tail orders the two by membarrier(2) */
-    if (FILCH__RARELY(slot < filch__load_relaxed(&forks->guard))) {
-        struct filch__joined joined = filch__fork_sync_slow(forks, *head);
-        *head = joined.head;
-        return joined.at;
-    }
-    *head = slot;
+    if (FILCH__RARELY(slot < filch__load_relaxed(&forks->guard)) && filch__fork_sync_slow(forks, slot))
+        return slot->data;
     return NULL;
 }
 
@@ -218,11 +222,11 @@ FILCH__INLINE void filch__fork_check_type(struct filch__slot *slot, filch__task_
 #define FILCH__FIELDS_1(name) char filch__none;
 #define FILCH__FIELDS_N(...) FILCH__EACH(FILCH__FIELD, __VA_ARGS__)
 
-/* name##suffix(a, b, arguments) */
-#define FILCH__INVOKE(suffix, a, b, ...)                                                                               \
-    FILCH__CAT(FILCH__INVOKE_, FILCH__ONE_OR_MORE(__VA_ARGS__))(suffix, a, b, __VA_ARGS__)
-#define FILCH__INVOKE_1(suffix, a, b, name) name##suffix(a, b)
-#define FILCH__INVOKE_N(suffix, a, b, name, ...) name##suffix(a, b, __VA_ARGS__)
+/* name##suffix(before, arguments); `before` is a list in parentheses. */
+#define FILCH__INVOKE(suffix, before, ...)                                                                             \
+    FILCH__CAT(FILCH__INVOKE_, FILCH__ONE_OR_MORE(__VA_ARGS__))(suffix, before, __VA_ARGS__)
+#define FILCH__INVOKE_1(suffix, before, name) name##suffix(FILCH__OPEN before)
+#define FILCH__INVOKE_N(suffix, before, name, ...) name##suffix(FILCH__OPEN before, __VA_ARGS__)
 
 /* ---- what is generated for a task `name` ----
  *
@@ -232,7 +236,20 @@ FILCH__INLINE void filch__fork_check_type(struct filch__slot *slot, filch__task_
  *   name__filch_spawn, name__filch_call, name__filch_sync, name__filch_root
  *
  * `kind` is VALUE or VOID: what is done with a result, and left out where there is none.
+ *
+ * gcc inlines a small task into itself, several levels deep, when it is declared inline; clang inlines no function into
+ * itself. So with clang the code of a local task is compiled into a ring of three functions, name__filch_body, _body_1 and
+ * _body_2, of which it inlines the small ones into one another. The code at level 0 calls body_1, that at 1 body_2, and
+ * that at 2 and everybody else body.
  */
+#if defined(__clang__) && defined(__OPTIMIZE__)
+#define FILCH__RING 1
+#define FILCH__LEVEL filch__level
+enum { filch__level = 2 }; /* where there is no parameter of that name */
+#else
+#define FILCH__RING 0
+#define FILCH__LEVEL 2
+#endif
 
 #define FILCH__VALUE_DECLARE(type) type filch__result;
 #define FILCH__VALUE_TAKE filch__result =
@@ -240,6 +257,7 @@ FILCH__INLINE void filch__fork_check_type(struct filch__slot *slot, filch__task_
 #define FILCH__VALUE_LOAD(type) filch__result = *(type *)filch__data;
 #define FILCH__VALUE_RETURN return filch__result;
 #define FILCH__VALUE_ROOT(type) return *(type *)filch__data;
+#define FILCH__VALUE_PASS return
 #define FILCH__VALUE_SIZE(type) sizeof(type)
 #define FILCH__VALUE_ALIGN(type) FILCH__ALIGNOF(type)
 #define FILCH__VOID_DECLARE(type)
@@ -248,6 +266,7 @@ FILCH__INLINE void filch__fork_check_type(struct filch__slot *slot, filch__task_
 #define FILCH__VOID_LOAD(type)
 #define FILCH__VOID_RETURN
 #define FILCH__VOID_ROOT(type)
+#define FILCH__VOID_PASS
 #define FILCH__VOID_SIZE(type) 0
 #define FILCH__VOID_ALIGN(type) 1
 
@@ -269,20 +288,62 @@ FILCH__INLINE void filch__fork_check_type(struct filch__slot *slot, filch__task_
 
 #define FILCH__MAX(a, b) ((a) > (b) ? (a) : (b))
 
-/* The head of the function that holds the user's code. */
-#define FILCH__SIGNATURE(linkage, type, ...)                                                                           \
-    FILCH__SIGNATURE_(linkage, type, FILCH__FIRST(__VA_ARGS__), (__VA_ARGS__))
-#define FILCH__SIGNATURE_(linkage, type, name, list) FILCH__SIGNATURE_IN(linkage, type, name, list)
-#define FILCH__SIGNATURE_IN(linkage, type, name, list)                                                                 \
-    linkage type name##__filch_body(                                                                                   \
-        struct filch__forks *filch__forks FILCH__UNUSED, struct filch__slot *filch__head FILCH__UNUSED,                \
-        struct filch__slot *filch__first FILCH__UNUSED FILCH__EACH_OF(FILCH__PARAMETER, list))
+/* The head of a function name##function that takes what a task's code takes; way: LEVEL, with the level before, or PLAIN. */
+#define FILCH__HEAD(linkage, type, function, way, ...)                                                                 \
+    FILCH__HEAD_(linkage, type, function, way, FILCH__FIRST(__VA_ARGS__), (__VA_ARGS__))
+#define FILCH__HEAD_(linkage, type, function, way, name, list) FILCH__HEAD_IN(linkage, type, function, way, name, list)
+#define FILCH__HEAD_IN(linkage, type, function, way, name, list)                                                       \
+    linkage type name##function(FILCH__##way##_PARAMETER struct filch__forks *filch__forks FILCH__UNUSED,              \
+                                struct filch__slot *filch__head FILCH__UNUSED,                                         \
+                                struct filch__slot *filch__first FILCH__UNUSED FILCH__EACH_OF(FILCH__PARAMETER, list))
+#define FILCH__PLAIN_PARAMETER
+#define FILCH__LEVEL_PARAMETER int filch__level FILCH__UNUSED,
 
-#define FILCH__DECLARE(linkage, kind, type, ...)                                                                       \
-    FILCH__SIGNATURE(linkage, type, __VA_ARGS__);                                                                      \
-    FILCH__GENERATE(kind, type, FILCH__FIRST(__VA_ARGS__), (__VA_ARGS__))
-#define FILCH__GENERATE(kind, type, name, list) FILCH__GENERATE_(kind, type, name, list)
-#define FILCH__GENERATE_(kind, type, name, list)                                                                       \
+/* All of a local task, but for the user's code. */
+#if FILCH__RING
+#define FILCH__LOCAL(kind, type, ...)                                                                                  \
+    FILCH__HEAD(static inline, type, __filch_body_1, PLAIN, __VA_ARGS__);                                              \
+    FILCH__HEAD(static inline, type, __filch_body_2, PLAIN, __VA_ARGS__);                                              \
+    FILCH__DECLARE(static inline, LEVEL, kind, type, __VA_ARGS__);                                                     \
+    FILCH__HEAD(FILCH__INLINE, type, __filch_code, LEVEL, __VA_ARGS__);                                                \
+    FILCH__BODY(__filch_body, 0, kind, type, __VA_ARGS__)                                                              \
+    FILCH__BODY(__filch_body_1, 1, kind, type, __VA_ARGS__)                                                            \
+    FILCH__BODY(__filch_body_2, 2, kind, type, __VA_ARGS__)                                                            \
+    FILCH__HEAD(FILCH__INLINE, type, __filch_code, LEVEL, __VA_ARGS__)
+#else
+#define FILCH__LOCAL(kind, type, ...)                                                                                  \
+    FILCH__DECLARE(static inline, PLAIN, kind, type, __VA_ARGS__);                                                     \
+    FILCH__HEAD(static inline, type, __filch_body, PLAIN, __VA_ARGS__)
+#endif
+#define FILCH__BODY(function, level, kind, type, ...)                                                                  \
+    FILCH__HEAD(static inline, type, function, PLAIN, __VA_ARGS__)                                                     \
+    {                                                                                                                  \
+        FILCH__BODY_(level, kind, FILCH__FIRST(__VA_ARGS__), (__VA_ARGS__))                                            \
+    }
+#define FILCH__BODY_(level, kind, name, list) FILCH__BODY_IN(level, kind, name, list)
+#define FILCH__BODY_IN(level, kind, name, list)                                                                        \
+    FILCH__##kind##_PASS name##__filch_code(level, filch__forks, filch__head,                                          \
+                                            filch__first FILCH__EACH_OF(FILCH__PASS, list));
+
+/* The call of a body. */
+#define FILCH__PLAIN_CALL(kind, name, list)                                                                            \
+    (void)filch__level;                                                                                                \
+    FILCH__CALL_BODY(__filch_body, kind, name, list)
+#define FILCH__LEVEL_CALL(kind, name, list)                                                                            \
+    if (filch__level == 0)                                                                                             \
+        FILCH__CALL_BODY(__filch_body_1, kind, name, list)                                                             \
+    else if (filch__level == 1)                                                                                        \
+        FILCH__CALL_BODY(__filch_body_2, kind, name, list)                                                             \
+    else                                                                                                               \
+        FILCH__CALL_BODY(__filch_body, kind, name, list)
+#define FILCH__CALL_BODY(function, kind, name, list)                                                                   \
+    FILCH__##kind##_TAKE name##function(filch__forks, filch__head, filch__head FILCH__EACH_OF(FILCH__PASS, list));
+
+#define FILCH__DECLARE(linkage, way, kind, type, ...)                                                                  \
+    FILCH__HEAD(linkage, type, __filch_body, PLAIN, __VA_ARGS__);                                                      \
+    FILCH__GENERATE(way, kind, type, FILCH__FIRST(__VA_ARGS__), (__VA_ARGS__))
+#define FILCH__GENERATE(way, kind, type, name, list) FILCH__GENERATE_(way, kind, type, name, list)
+#define FILCH__GENERATE_(way, kind, type, name, list)                                                                  \
     struct name##__filch_args {                                                                                        \
         FILCH__FIELDS_OF(list)                                                                                         \
     };                                                                                                                 \
@@ -292,13 +353,12 @@ FILCH__INLINE void filch__fork_check_type(struct filch__slot *slot, filch__task_
             name##__filch_size > FILCH__SLOT_DATA ||                                                                   \
             FILCH__MAX(FILCH__ALIGNOF(struct name##__filch_args), FILCH__##kind##_ALIGN(type)) > FILCH__SLOT_ALIGN     \
     };                                                                                                                 \
-    FILCH__INLINE type name##__filch_call(struct filch__forks *filch__forks,                                           \
+    FILCH__INLINE type name##__filch_call(int filch__level, struct filch__forks *filch__forks,                         \
                                           struct filch__slot **filch__at_head FILCH__EACH_OF(FILCH__PARAMETER, list))  \
     {                                                                                                                  \
         struct filch__slot *filch__head = *filch__at_head; /* now: an argument may have been a sync */                 \
         FILCH__##kind##_DECLARE(type)                                                                                  \
-        FILCH__##kind##_TAKE name##__filch_body(filch__forks, filch__head,                                             \
-                                                filch__head FILCH__EACH_OF(FILCH__PASS, list));                        \
+        FILCH__##way##_CALL(kind, name, list)                                                                          \
         filch__fork_check_returned(filch__head, #name);                                                                \
         FILCH__##kind##_RETURN                                                                                         \
     }                                                                                                                  \
@@ -308,7 +368,7 @@ FILCH__INLINE void filch__fork_check_type(struct filch__slot *slot, filch__task_
         void *filch__data = filch__data_at(filch__at, name##__filch_large);                                            \
         struct name##__filch_args filch__args = *(struct name##__filch_args *)filch__data;                             \
         FILCH__##kind##_DECLARE(type)                                                                                  \
-        FILCH__##kind##_TAKE name##__filch_call(filch__forks, &filch__head FILCH__EACH_OF(FILCH__LOAD, list));         \
+        FILCH__##kind##_TAKE name##__filch_call(2, filch__forks, &filch__head FILCH__EACH_OF(FILCH__LOAD, list));      \
         (void)filch__args;                                                                                             \
         FILCH__##kind##_STORE(type)                                                                                    \
     }                                                                                                                  \
@@ -321,8 +381,8 @@ FILCH__INLINE void filch__fork_check_type(struct filch__slot *slot, filch__task_
         FILCH__EACH_OF(FILCH__STORE, list)                                                                             \
         filch__slot_spawn(filch__forks, filch__head, name##__filch_run, name##__filch_large);                          \
     }                                                                                                                  \
-    FILCH__INLINE type name##__filch_sync(struct filch__forks *filch__forks, struct filch__slot **filch__head,         \
-                                          struct filch__slot *filch__first)                                            \
+    FILCH__INLINE type name##__filch_sync(int filch__level, struct filch__forks *filch__forks,                         \
+                                          struct filch__slot **filch__head, struct filch__slot *filch__first)          \
     {                                                                                                                  \
         FILCH__##kind##_DECLARE(type)                                                                                  \
         filch__fork_check_spawned(*filch__head, filch__first, #name);                                                  \
@@ -338,7 +398,8 @@ FILCH__INLINE void filch__fork_check_type(struct filch__slot *slot, filch__task_
             struct name##__filch_args filch__args = *(struct name##__filch_args *)filch__data;                         \
             (void)filch__args;                                                                                         \
             filch__slot_empty(filch__data, name##__filch_large);                                                       \
-            FILCH__##kind##_TAKE name##__filch_call(filch__forks, filch__head FILCH__EACH_OF(FILCH__LOAD, list));      \
+            FILCH__##kind##_TAKE name##__filch_call(filch__level, filch__forks,                                        \
+                                                           filch__head FILCH__EACH_OF(FILCH__LOAD, list));             \
         }                                                                                                              \
         FILCH__##kind##_RETURN                                                                                         \
     }                                                                                                                  \
