@@ -58,6 +58,8 @@ static uint32_t mark_of(const struct filch__slot *slot)
 
 bool filch__forkstack_reserve(struct filch__forkstack *stack)
 {
+    if (stack->base)
+        return true;
     /* Where address space is limited, others need some of it as well. */
     size_t first = filch__os_space_is_limited() ? SLOTS_LIMITED : SLOTS_MOST;
     for (size_t slots = first; slots >= SLOTS_LEAST && !stack->base; slots /= 16) {

@@ -20,13 +20,18 @@
  *   J3 expose: show all (CAS), exposed = 1 (exchange)  ||  take: exposed = 0 (exchange), then look for children.
  */
 
+/* Rounds of a parent whose child was stolen: when it asks the thief for children, when it forces, when it sleeps. A short
+ * child ends before it is asked for anything; and a parent that sleeps is resumed on its thief's worker, so that the two
+ * change their processors, and what is in their caches. */
 enum {
 #ifdef FILCH_MODEL
-    BACK_ROUNDS = 2,
+    BACK_ASK = 0,
     BACK_FORCE = 1,
+    BACK_ROUNDS = 2,
 #else
-    BACK_ROUNDS = 64, /* looks for a child of the thief's before sleeping: about what a suspension costs */
-    BACK_FORCE = 32,
+    BACK_ASK = 24,
+    BACK_FORCE = 128,
+    BACK_ROUNDS = 1000, /* some 20 us, as a search */
 #endif
 };
 
@@ -145,7 +150,7 @@ static bool run_one_back(struct filch__forkstack *stack, struct filch__slot *slo
     if (!loot.victim || !strand_of(stack)->worker) /* a caller that runs a task is no thief */
         return false;
     loot.slot = filch__forkstack_steal(loot.victim, slot);
-    if (!loot.slot && round == 0)
+    if (!loot.slot && round == BACK_ASK)
         filch__forkstack_ask(loot.victim);
     if (!loot.slot && round == BACK_FORCE && force_open(strand_of(stack)->worker, loot.victim))
         loot.slot = filch__forkstack_steal(loot.victim, slot);

@@ -7,46 +7,10 @@
  * has not moved since, holds up what was submitted until it goes on; and so, for a few instructions, does one that
  * holds a lock. Then the claim is that nothing is lost, and how often the others went on meanwhile is counted.
  */
-#include "support/tasks.h"
+#include "ice.h"
 #include "support/test.h"
 
-#include <linux/futex.h>
-
 enum { tasks_count = 3000, workers = 3 };
-
-static struct {
-    atomic_uint thaw; /* a futex: 0 while the frozen one stands still */
-    atomic_int frozen;
-} ice;
-
-static void stand_still(int signal_number)
-{
-    int before = errno;
-    (void)signal_number;
-    atomic_store(&ice.frozen, 1);
-    while (atomic_load(&ice.thaw) == 0)
-        syscall(SYS_futex, &ice.thaw, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
-    atomic_store(&ice.frozen, 0);
-    errno = before;
-}
-
-static void freeze(long thread)
-{
-    struct sigaction action = {.sa_handler = stand_still};
-    sigemptyset(&action.sa_mask);
-    must(sigaction(SIGPROF, &action, NULL) == 0);
-    atomic_store(&ice.thaw, 0);
-    atomic_store(&ice.frozen, 0);
-    must(syscall(SYS_tgkill, getpid(), thread, SIGPROF) == 0);
-    wait_until(atomic_load(&ice.frozen));
-}
-
-static void thaw(void)
-{
-    atomic_store(&ice.thaw, 1);
-    syscall(SYS_futex, &ice.thaw, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
-    wait_until(!atomic_load(&ice.frozen));
-}
 
 /* ---- in a body ---- */
 
@@ -152,38 +116,12 @@ Test(frozen, with_its_hands_full, .timeout = TEST_TIMEOUT)
 
 /* ---- anywhere ---- */
 
-static atomic_long worker_thread[64];
-
-static int note_thread(void *ctx, unsigned worker, void **ret_local)
-{
-    (void)ctx, (void)ret_local;
-    atomic_store(&worker_thread[worker], thread_id());
-    return 0;
-}
-
-struct load {
-    struct filch_pool *pool;
-    atomic_int stop, rounds;
-};
-
 static void *keep_busy(void *data)
 {
     struct load *load = data;
     for (; !atomic_load(&load->stop); atomic_fetch_add(&load->rounds, 1))
         work_outside(load->pool, 20);
     return NULL;
-}
-
-/* Whether the load comes round twice more, in some 5 ms, while one stands still. */
-static bool goes_on_without(struct load *load)
-{
-    int before = atomic_load(&load->rounds);
-    for (int tries = 0; tries < 50; tries++) {
-        if (atomic_load(&load->rounds) >= before + 2)
-            return true;
-        usleep(100);
-    }
-    return false;
 }
 
 Test(frozen, at_any_instruction_for_a_while_loses_nothing, .timeout = TEST_TIMEOUT)

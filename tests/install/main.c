@@ -16,6 +16,17 @@ static int fill_in(void *data)
     return 0;
 }
 
+/* Typed tasks, as both languages see them. */
+FILCH_TASK(int, sum_of_squares, (int, from), (int, to))
+{
+    if (to - from == 1)
+        return from * from;
+    int middle = from + (to - from) / 2;
+    FILCH_SPAWN(sum_of_squares, from, middle);
+    int above = FILCH_CALL(sum_of_squares, middle, to);
+    return FILCH_SYNC(sum_of_squares) + above;
+}
+
 int main(void)
 {
     static struct square squares[10];
@@ -34,6 +45,8 @@ int main(void)
             return 1;
         sum += squares[i].area;
     }
+    if (FILCH_RUN(pool, sum_of_squares, 1, 11) != sum)
+        return 1;
     if (filch_pool_close(pool, FILCH_CLOSE_DRAIN, FILCH_NO_DEADLINE) != 0)
         return 1;
     filch_pool_free(pool);

@@ -75,9 +75,9 @@ use_pkg_config() {
 # Each public header alone, in both languages.
 check_headers() {
     local header flags=(-Wall -Wextra -pedantic -Werror -fsyntax-only "-I$tree/include")
-    for header in "$tree"/include/filch/*.h; do
-        "$CC" -std=c11 "${flags[@]}" -x c "$header" || fail "$header as C11"
-        "$CXX" -std=c++17 "${flags[@]}" -x c++ "$header" || fail "$header as C++17"
+    for header in "$tree"/include/filch/*.h "$tree"/include/filch/detail/*.h; do
+        "$CC" -std=c11 "${flags[@]}" -include "$header" -x c - <<< 'extern int none;' || fail "$header as C11"
+        "$CXX" -std=c++17 "${flags[@]}" -include "$header" -x c++ - <<< 'extern int none;' || fail "$header as C++17"
         printf 'ok: %s alone\n' "${header##*/}"
     done
 }
@@ -85,7 +85,8 @@ check_headers() {
 # The shared library exports what the headers declare as FILCH_API, all of it and nothing else.
 check_exports() {
     local declared exported
-    declared=$(sed -n 's/^FILCH_API[^(]*[ *]\(filch_[a-z0-9_]*\)(.*/\1/p' "$tree"/include/filch/*.h | sort -u)
+    declared=$(sed -n 's/^FILCH_API[^(]*[ *]\(filch_[a-z0-9_]*\)(.*/\1/p' \
+        "$tree"/include/filch/*.h "$tree"/include/filch/detail/*.h | sort -u)
     exported=$(nm -D --defined-only "$libdir/libfilch.so" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' | sort -u)
     [[ -n $declared ]] || fail "no declaration found in the headers"
     diff <(printf '%s\n' "$declared") <(printf '%s\n' "$exported") || fail "declared (<) and exported (>) differ"

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* idle.c - an idle pool costs nothing: its threads do not run at all (their voluntary context switches stand still),
- * and the process's CPU time is near zero; with workers, a timekeeper that has a far timer, and tasks that wait.
+ * and the process's CPU time is near zero; with workers, a timekeeper that has a far timer, and tasks that wait, among
+ * them parents of stolen children.
  */
 #include "support/stress.h"
+
+#include <filch/fork.h>
 
 #include <dirent.h>
 #include <sys/resource.h>
@@ -75,6 +78,36 @@ static int wait_far(void *data)
     return filch_wait_until(data, filch_in_ns(FILCH_S(36000)));
 }
 
+FILCH_TASK(long, fib, (int, n))
+{
+    if (n < 2)
+        return n;
+    FILCH_SPAWN(fib, n - 1);
+    long below = FILCH_CALL(fib, n - 2);
+    return FILCH_SYNC(fib) + below;
+}
+
+FILCH_VOID_TASK(wait_stolen, (struct filch_future *, promise), (atomic_int *, stolen))
+{
+    atomic_store(stolen, 1);
+    (void)filch_wait(promise);
+}
+
+/* Waits in the sync of a child that waits on another worker. */
+FILCH_VOID_TASK(be_robbed, (struct filch_future *, promise))
+{
+    atomic_int stolen = 0;
+    FILCH_SPAWN(wait_stolen, promise, &stolen);
+    wait_until(atomic_load(&stolen));
+    FILCH_SYNC(wait_stolen);
+}
+
+static int run_be_robbed(void *data)
+{
+    FILCH_RUN(NULL, be_robbed, data);
+    return 3;
+}
+
 int main(int argc, char **argv)
 {
     enum { workers = 4, waiters = 20 };
@@ -93,16 +126,21 @@ int main(int argc, char **argv)
             claim(filch_wait(&future) == 0);
         }
         idle_for(pool, ms, workers); /* after work */
-        struct filch_future promise = {0}, tasks[waiters];
+        for (int i = 0; i < 20; i++)
+            claim(FILCH_RUN(pool, fib, 20) == 6765);
+        idle_for(pool, ms, workers); /* after typed tasks, whose owners are left with requests for work */
+        struct filch_future promise = {0}, tasks[waiters], robbed = {0};
         memset(tasks, 0, sizeof tasks);
         filch_promise_init(&promise);
         for (int i = 0; i < waiters; i++)
             claim(filch_submit(pool, &tasks[i], i % 2 ? wait_far : wait_for, &promise) == 0);
-        wait_until(stats_of(pool).suspended == waiters);
+        claim(filch_submit(pool, &robbed, run_be_robbed, &promise) == 0);
+        wait_until(stats_of(pool).suspended == waiters + 2);
         idle_for(pool, ms, workers + 1); /* with tasks that wait, and a timekeeper */
         claim(filch_complete(&promise, 3) == 0);
         for (int i = 0; i < waiters; i++)
             claim(filch_wait(&tasks[i]) == (i % 2 ? 0 : 3));
+        claim(filch_wait(&robbed) == 3);
         pool_end(pool);
     }
     return 0;

@@ -269,16 +269,21 @@ enum { filch__level = 2 }; /* where there is no parameter of that name */
 #define FILCH__VOID_PASS
 #define FILCH__VOID_SIZE(type) 0
 #define FILCH__VOID_ALIGN(type) 1
+#define FILCH__VALUE_CHECK(type) FILCH__CHECK_TRIVIAL(type)
+#define FILCH__VOID_CHECK(type)
 
 /* FILCH__ROOT_DATA: a place for the arguments and the result. In C++ a union's members have no default initialisers. */
 #ifdef __cplusplus
 #define FILCH__ALIGNOF(type) alignof(type)
+#define FILCH__CHECK_TRIVIAL(type)                                                                                     \
+    static_assert(__is_trivially_copyable(type), "a task's arguments and result are moved as bytes");
 #define FILCH__ROOT_DATA(name, result)                                                                                 \
     struct {                                                                                                           \
         alignas(FILCH__ROOT_ALIGN) unsigned char bytes[name##__filch_size];                                            \
     }
 #else
 #define FILCH__ALIGNOF(type) _Alignof(type)
+#define FILCH__CHECK_TRIVIAL(type)
 #define FILCH__ROOT_DATA(name, result)                                                                                 \
     union {                                                                                                            \
         struct name##__filch_args filch__args;                                                                         \
@@ -347,6 +352,8 @@ enum { filch__level = 2 }; /* where there is no parameter of that name */
     struct name##__filch_args {                                                                                        \
         FILCH__FIELDS_OF(list)                                                                                         \
     };                                                                                                                 \
+    FILCH__CHECK_TRIVIAL(struct name##__filch_args)                                                                    \
+    FILCH__##kind##_CHECK(type)                                                                                        \
     enum {                                                                                                             \
         name##__filch_size = FILCH__MAX(sizeof(struct name##__filch_args), FILCH__##kind##_SIZE(type)),                \
         name##__filch_large =                                                                                          \

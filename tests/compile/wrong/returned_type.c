@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+#include "tasks.h"
+
+FILCH_TASK(int, use, (struct point, a))
+{
+    return a; /* wrong */
+}
