@@ -5,9 +5,11 @@ enum {
     FAIR_EVERY = 61, /* Go's scheduler chose it; a prime, so that it does not beat with the program's own rhythm */
 #ifdef FILCH_MODEL
     SEARCH_ROUNDS = 1, /* in a model time is steps, and a second look finds what the last look before sleeping finds */
+    ASK_EVERY = 1,
     FORCE_EVERY = 1,
 #else
     SEARCH_ROUNDS = 400, /* some 20 us: about what a needless wake-up costs */
+    ASK_EVERY = 8,       /* rounds between requests for children */
     FORCE_EVERY = 32,    /* rounds between openings of private children, which interrupt everybody */
 #endif
 };
@@ -214,10 +216,13 @@ bool filch__pool_has_work(struct filch_pool *pool)
     return found;
 }
 
-/* Children are asked for first: an owner that comes by a spawn or a sync shows some at less cost to all. */
+/* First what is public. Then children are asked for: an owner that comes by a spawn or a sync shows some at less cost to
+ * all than an opening; but not in each round, as the words that ask are those that the owner reads all the time. */
 static enum filch__force force_in(int round)
 {
-    return round % FORCE_EVERY == FORCE_EVERY - 1 ? FILCH__FORCE_OPEN : FILCH__FORCE_ASK;
+    if (round % FORCE_EVERY == FORCE_EVERY - 1)
+        return FILCH__FORCE_OPEN;
+    return round % ASK_EVERY == ASK_EVERY / 4 ? FILCH__FORCE_ASK : FILCH__FORCE_NO;
 }
 
 /* The caller has written the gate's word, and may have been relied on: what is visible is told of, and what is spawned from

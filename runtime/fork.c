@@ -37,9 +37,7 @@ static int run_here(struct filch__strand *strand, struct root *root)
         return run_alone(root);
     root->run(&stack->fast, filch__forkstack_head(stack), root->at);
     root->ran = true;
-    if (!inside)
-        filch__forks_end(strand);
-    return 0;
+    return 0; /* the stack stays in use until the task ends: it may call further roots */
 }
 
 static int run_root(void *data)

@@ -156,6 +156,9 @@ bool filch__forkstack_share(struct filch__forkstack *stack, struct filch__slot *
 bool filch__forkstack_open_all(struct filch__forkstack *stack)
 {
     struct filch__slot *head = filch__forkstack_head(stack);
+    uint64_t words = filch__load_relaxed(&stack->words);
+    if (!public_of(words) && head == stack->base + split_of(words))
+        return false;
     return show(stack, (size_t)((head < stack->end ? head : stack->end) - stack->base), true);
 }
 
@@ -221,18 +224,24 @@ struct filch__forkstack *filch__forkstack_thief(const struct filch__slot *slot)
 
 void filch__forkstack_ask_spawn(struct filch__forkstack *stack)
 {
-    filch__store_seq_cst(&stack->fast.limit, stack->base);
+    filch__store_seq_cst(&stack->fast.limit, NULL);
 }
 
-void filch__forkstack_unask_spawn(struct filch__forkstack *stack)
+bool filch__forkstack_spawn_is_asked(const struct filch__forkstack *stack)
 {
-    filch__store_seq_cst(&stack->fast.limit, stack->end);
+    return !filch__load_relaxed(&stack->fast.limit);
+}
+
+void filch__forkstack_unask_spawn(struct filch__forkstack *stack, bool come_by)
+{
+    filch__store_seq_cst(&stack->fast.limit, come_by ? stack->base : stack->end);
 }
 
 void filch__forkstack_ask(struct filch__forkstack *stack)
 {
+    struct filch__slot *unasked = stack->end;
     filch__store_seq_cst(&stack->fast.guard, asked());
-    filch__forkstack_ask_spawn(stack);
+    (void)filch__cas_acq_rel(&stack->fast.limit, &unasked, stack->base); /* a sleeper's request stays */
 }
 
 bool filch__forkstack_is_asked(const struct filch__forkstack *stack)

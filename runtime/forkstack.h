@@ -13,7 +13,8 @@
  *   words   63..40 version, 39..16 top, 15..0 public = split - top.  Thief: CAS top + 1 (steal); CAS split (open).
  *           Owner: CAS, version + 1 (sync, share). Only the owner lowers top or split, and never without a new version.
  *   guard   a slot. Syncs below it take the slow path. Owner: store, then its CAS on words; thieves: raise only
- *   limit   a slot. Spawns at or above it take the slow path. `end`, or `base` when somebody asks for work. Anybody
+ *   limit   a slot. Spawns at or above it take the slow path. `end`; or `base` when a thief that looks on asks; or NULL when
+ *           somebody asks who then sleeps. Anybody
  *   opening thieves: one at a time opens, the others only try
  *   head    the owner alone knows it: it travels as a parameter
  *   slots   `mark` and data by the owner; `run` (whereto it was stolen), the result and `state` by its thief; `state`
@@ -39,7 +40,7 @@
  *      thief that lost has looked at marks that no longer count, the owner that lost looks again.
  *   S4 finish: state DONE (release, exchange) -> sync: state (acquire). The result is seen, and the slot is the owner's.
  *   S5 steal: run, state TAKEN (release) -> parent: state (acquire). Then `run` tells who works on it.
- *   S6 spawn: mark, light barrier, load limit  ||  ask: limit = base, membarrier, load marks (a worker's last look
+ *   S6 spawn: mark, light barrier, load limit  ||  ask: limit = NULL, membarrier, load marks (a worker's last look
  *      before sleeping). Either the spawn sees who asks, or the sleeper sees the child.
  *   S7 leapfrog: load words (acquire), load the awaited child's state, CAS words. If the state was not DONE, what was
  *      public is below that child: children that its strand had before it are stolen, I3, and later ones are spawned
@@ -72,16 +73,17 @@ struct filch_future;
 struct filch__forkstack {
     /* the owner reads them on every spawn and sync; thieves write them */
     _Alignas(FILCH_CACHELINE) struct filch__forks fast;
-    /* immutable once reserved; base is NULL before */
-    struct filch__slot *base;
+    /* owner only */
+    bool full;  /* slots from `end` on are in use: every sync is to take the slow path */
+    bool fresh; /* the strand has begun, or gone on, and not been by answer() yet (join.c) */
+    /* immutable once reserved; base is NULL before. Thieves read it as they look around */
+    _Alignas(FILCH_CACHELINE) struct filch__slot *base;
     struct filch__slot *end;  /* from here on slots hold the results of children that were called at once */
     struct filch__slot *last; /* it is filled before a spawn finds that it is too many */
     /* owner; others read */
     uint32_t active;              /* a typed task is on this strand */
     struct filch_future *task;    /* of which its children are a part */
     struct filch__waiter *joiner; /* the parent that is WAITING */
-    /* owner only */
-    bool full; /* slots from `end` on are in use: every sync is to take the slow path */
     /* thieves write */
     _Alignas(FILCH_CACHELINE) uint64_t words;
     uint32_t opening;
@@ -117,11 +119,14 @@ bool filch__forkstack_open_all(struct filch__forkstack *stack);
 /* Owner: slots from `end` on are in use, or not any more. */
 void filch__forkstack_set_full(struct filch__forkstack *stack, bool full);
 
-/* Anybody: the next spawn takes the slow path; or the next sync as well. */
+/* Who goes to sleep, or the owner itself: the next spawn takes the slow path, whoever asks besides. */
 void filch__forkstack_ask_spawn(struct filch__forkstack *stack);
+bool filch__forkstack_spawn_is_asked(const struct filch__forkstack *stack);
+/* A thief that looks on: the next spawn and the next sync take the slow path. */
 void filch__forkstack_ask(struct filch__forkstack *stack);
-bool filch__forkstack_is_asked(const struct filch__forkstack *stack); /* by filch__forkstack_ask */
-void filch__forkstack_unask_spawn(struct filch__forkstack *stack);    /* owner */
+bool filch__forkstack_is_asked(const struct filch__forkstack *stack);
+/* Owner: no spawn need take it; or, come_by, all of them, on nobody's request. */
+void filch__forkstack_unask_spawn(struct filch__forkstack *stack, bool come_by);
 
 /* Thief: take the oldest public child, or NULL. `awaited`: only while that child of the thief's is not done (S7); may be
  * NULL. */

@@ -54,14 +54,22 @@ bool filch__forks_begin(struct filch__strand *strand, struct filch_future *task)
         return false;
     filch__store_relaxed(&stack->task, task);
     filch__store_seq_cst(&stack->active, true);
-    filch__forkstack_ask_spawn(stack); /* J2 */
+    filch__forks_resume(strand);
     return true;
 }
 
 void filch__forks_end(struct filch__strand *strand)
 {
+    if (strand->forks.base->mark)
+        filch__os_die("a typed task has returned, or ended its thread, with spawned children that are not synced");
     filch__store_relaxed(&strand->forks.active, false);
     filch__forkstack_trim(&strand->forks);
+}
+
+void filch__forks_resume(struct filch__strand *strand)
+{
+    strand->forks.fresh = true;
+    filch__forkstack_ask_spawn(&strand->forks); /* J2 */
 }
 
 /* ---- the owner's slow paths ---- */
@@ -91,16 +99,26 @@ static bool can_be_seen(const struct filch__strand *strand)
     return strand->worker; /* thieves visit workers; callers that run a task only when these wait */
 }
 
+/* Asked by a thief that looks on and by nobody else: show, and leave it to him. Else somebody sleeps, or this strand has
+ * just begun: find out whether anybody could use a child, and as long as that is so let every spawn come by. */
 static filch__cold void answer(struct filch__forkstack *stack, struct filch__slot *head)
 {
     struct filch__strand *strand = strand_of(stack);
-    bool asked = filch__forkstack_is_asked(stack);
-    filch__forkstack_unask_spawn(stack);
+    if (filch__forkstack_is_asked(stack) && !filch__forkstack_spawn_is_asked(stack)) {
+        filch__forkstack_share(stack, head);
+        return;
+    }
+    filch__forkstack_unask_spawn(stack, false);
     if (!can_be_seen(strand) || is_stale(strand->pool))
         return;
-    filch__store_seq_cst(&strand->worker->running, strand); /* J2: as before, but in the order of all such */
-    if ((is_hungry(strand->pool) || asked) && filch__forkstack_share(stack, head))
-        tell(strand->pool);
+    if (stack->fresh)
+        filch__store_seq_cst(&strand->worker->running, strand); /* J2: as before, but in the order of all such */
+    stack->fresh = false;
+    if (!is_hungry(strand->pool))
+        return;
+    filch__forkstack_unask_spawn(stack, true);
+    if (filch__forkstack_share(stack, head))
+        tell(strand->pool); /* J1: who slept off since unask has looked before there was this child, or is seen here */
 }
 
 /* No slot is left that could be stolen: this one will hold the result. */
@@ -188,12 +206,9 @@ int filch__fork_sync_slow(struct filch__forks *forks, struct filch__slot *slot)
             filch__forkstack_set_full(stack, false);
         return true; /* it was called at once */
     }
-    bool share = filch__forkstack_is_asked(stack);
-    if (filch__forkstack_sync(stack, slot, share && can_be_seen(strand_of(stack))) == FILCH__SYNC_OWN) {
-        if (share)
-            tell(strand_of(stack)->pool);
+    bool share = filch__forkstack_is_asked(stack) && can_be_seen(strand_of(stack)); /* by a thief that looks on */
+    if (filch__forkstack_sync(stack, slot, share) == FILCH__SYNC_OWN)
         return false;
-    }
     join(stack, slot);
     return true;
 }
@@ -330,11 +345,6 @@ void filch__forks_suspend(struct filch__strand *strand)
         return;
     expose(strand);
     filch__pool_notify(strand->pool);
-}
-
-void filch__forks_resume(struct filch__strand *strand)
-{
-    filch__forkstack_ask_spawn(&strand->forks); /* J2 */
 }
 
 bool filch__loot_take_exposed(struct filch__worker *worker)

@@ -190,7 +190,7 @@ int filch__future_ask_stop(struct filch_future *future, bool timed_out, bool *re
         default:
             return -EINVAL;
         }
-        if (next != word && !filch__cas_acq_rel(&future->priv.state, &word, next))
+        if (next != word && !filch__cas_seq_cst(&future->priv.state, &word, next)) /* F7 */
             continue;
         if (phase_of(next) == FILCH__DROPPED)
             return 0;
@@ -205,7 +205,7 @@ int filch__future_ask_stop(struct filch_future *future, bool timed_out, bool *re
 
 bool filch__future_asked_stop(const struct filch_future *future)
 {
-    uint64_t word = filch__load_acquire(&future->priv.state);
+    uint64_t word = filch__load_seq_cst(&future->priv.state); /* F7 */
     return phase_of(word) == FILCH__RUNNING && word & CANCEL; /* not before it is decided that it runs */
 }
 

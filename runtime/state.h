@@ -38,6 +38,9 @@
  *      CAS.
  *   F6 PASSING is cleared (release) -> finish (acquire). A task does not end while the one who asked it to stop looks
  *      at its strand: when it has ended, its pool may be closed, and the strand unmapped.
+ *   F7 a strand begins with typed tasks (sc), a stolen child of it looks whether its task is asked to stop (sc) || cancel:
+ *      CAS CANCEL (sc), load whether the runner has typed tasks (sc). Either the child sees CANCEL before it waits, or the
+ *      canceller visits its strand (block.c).
  * The list belongs to whoever made it unreachable: finish, when LOCK was clear in the value that it replaced; else the
  * holder of LOCK, which finds DONE when it wants to unlock, and then completes the waiters that are left.
  * Progress: finish and cancel are wait-free but for retries against one another, and finish for a canceller that is

@@ -214,9 +214,9 @@ void filch__worker_gather(struct filch__worker *worker); /* the same, with what 
 /* join.c: typed tasks and their stolen children */
 enum filch__force { FILCH__FORCE_NO, FILCH__FORCE_ASK, FILCH__FORCE_OPEN };
 bool filch__forks_begin(struct filch__strand *strand, struct filch_future *task); /* false: no memory */
-void filch__forks_end(struct filch__strand *strand);
+void filch__forks_end(struct filch__strand *strand);     /* its task, or the stolen child, has ended */
 void filch__forks_suspend(struct filch__strand *strand); /* about to be: its children are shown */
-void filch__forks_resume(struct filch__strand *strand);
+void filch__forks_resume(struct filch__strand *strand);  /* the first spawn looks who could use a child */
 bool filch__loot_steal(struct filch__worker *worker, const struct filch__table *table, size_t start,
                        enum filch__force force); /* in a read section */
 bool filch__loot_take_exposed(struct filch__worker *worker);

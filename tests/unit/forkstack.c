@@ -156,7 +156,7 @@ Test(forkstack, a_request_sends_spawns_and_syncs_the_slow_way, .timeout = TEST_T
     cr_assert_not(spawn(&owner, 1));
     filch__forkstack_ask_spawn(&owner.stack);
     cr_assert(spawn(&owner, 2));
-    filch__forkstack_unask_spawn(&owner.stack);
+    filch__forkstack_unask_spawn(&owner.stack, false);
     cr_assert_not(spawn(&owner, 3));
     cr_assert_not(filch__forkstack_is_asked(&owner.stack));
     filch__forkstack_ask(&owner.stack);

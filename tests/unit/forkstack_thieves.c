@@ -83,7 +83,7 @@ static void spawn_and_share(struct owner *owner, uint64_t number)
 {
     if (!spawn(owner, number))
         return;
-    filch__forkstack_unask_spawn(&owner->stack);
+    filch__forkstack_unask_spawn(&owner->stack, false);
     (void)filch__forkstack_share(&owner->stack, owner->head);
 }
 
