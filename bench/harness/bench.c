@@ -68,6 +68,22 @@ void bench_die(const char *format, ...)
     _exit(1);
 }
 
+void *bench_allocate(size_t count, size_t size)
+{
+    void *memory = calloc(count, size);
+    if (!memory)
+        bench_die("no memory for %zu times %zu bytes", count, size);
+    return memory;
+}
+
+uint64_t bench_random(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
 /* -1 where the file or the key is missing: a thread may end between the listing and the look at it. */
 static long find_value(const char *path, const char *key)
 {

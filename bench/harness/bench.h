@@ -11,6 +11,7 @@
 #ifndef FILCH_BENCH_H
 #define FILCH_BENCH_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -40,6 +41,15 @@ __attribute__((noreturn, format(printf, 1, 2))) void bench_die(const char *forma
         if (!(condition))                                                                                              \
             bench_die("%s:%d: %s does not hold", __FILE__, __LINE__, #condition);                                      \
     } while (0)
+
+/* Zeroed memory for `count` items of `size` bytes; ends the program when there is none. For free(). */
+void *bench_allocate(size_t count, size_t size);
+
+/* The next of a sequence of pseudo-random numbers (splitmix64): the same for the same first *state. */
+uint64_t bench_random(uint64_t *state);
+
+/* The compiler forgets what it knows about an integer: so a repeated call is not computed once and multiplied. */
+#define BENCH_OPAQUE(variable) __asm__ volatile("" : "+r"(variable))
 
 /* The number behind `key` in a file of "key: number unit" lines, such as /proc/self/status. */
 long bench_proc_value(const char *path, const char *key);

@@ -3,6 +3,8 @@
 import math
 import statistics
 
+from model import serial_of
+
 # With fewer clean rounds than this the dirty ones are counted too, and the table says so.
 CLEAN_MIN = 3
 # /proc/stat counts in hundredths of a second: a share of less than this is mostly rounding.
@@ -67,12 +69,38 @@ class Figures:
         ratios = self.ratios(**rows)
         return not ratios or min(ratios) <= 1 <= max(ratios)
 
+    def over_serial(self, case, system, way, column):
+        """How many times the time of its compiler's serial code, round by round."""
+        return self.ratios(case, system, way, column, to=serial_of(system), to_way="1")
+
+    def speed_ups(self, case, system, way, column):
+        """Over the same system with one worker, round by round."""
+        own, one = self.row(case, system, way, column), self.row(case, system, "1", column)
+        return [one[r] / own[r] for r in own if r in one and own[r] > 0]
+
     def summary(self):
         """Rows for the JSON file and for a comparison with a later run."""
         return [{"workload": self.workload.name, "case": case, "system": system, "way": way, "column": name,
                  "median": statistics.median(values.values()), "min": min(values.values()), "max": max(values.values()),
-                 "rounds": len(values), "clock": self.column(name).clock}
+                 "rounds": len(values), "clock": self.column(name).clock, **self.relative(case, system, way, name)}
                 for (case, system, way, name), values in self.values.items()]
+
+    def relative(self, case, system, way, column):
+        """Of a summary's row, where the workload has serial code: the two ratios as [median, min, max]."""
+        if not self.workload.by_workers:
+            return {}
+        ratios = {"over_serial": self.over_serial(case, system, way, column),
+                  "speed_up": self.speed_ups(case, system, way, column)}
+        return {"workers": int(way),
+                **{name: [statistics.median(r), min(r), max(r)] for name, r in ratios.items() if r}}
+
+
+def format_spread(ratios):
+    if not ratios:
+        return ""
+    median = statistics.median(ratios)
+    decimals = 2 if median < 10 else 1 if median < 100 else 0
+    return f"{median:.{decimals}f} {min(ratios):.{decimals}f}..{max(ratios):.{decimals}f}"
 
 
 def format_rounds(figures, case):
@@ -98,21 +126,33 @@ def format_ratio(figures, key, reference):
     return f"{ratio:8.2f}" + ("  not significant" if figures.indistinct(**rows) else "")
 
 
+def format_row(figures, key, column, reference):
+    case, system, way, _ = key
+    values, d = figures.values[key].values(), column.decimals
+    line = f"      {figures.workload.label(system, way):<40}{statistics.median(values):>10.{d}f}"
+    line += f"{f'{min(values):.{d}f}..{max(values):.{d}f}':>22}"
+    if figures.workload.by_workers and column.compare:
+        over = figures.over_serial(*key) if (system, way) != (serial_of(system), "1") else []
+        line += f"{format_spread(over):>23}{format_spread(figures.speed_ups(*key)) if way != '1' else '':>18}"
+    line += "  " + format_ratio(figures, key, reference)
+    fewer = "" if len(values) == len(figures.used[case]) else f"   {len(values)} rounds"
+    return (line + fewer).rstrip()
+
+
 def print_block(figures, case, column, name):
     keys = figures.keys(case, name)
     if not keys:
         return
+    by_workers = figures.workload.by_workers
     ways = [key[2] for key in keys if key[1] == "filch"]
-    reference = ("filch", ways[0]) if ways and len(keys) > 1 else None
-    print(f"    {column.title:<42}{'median':>10}{'min..max':>22}{'   x filch' if reference else ''}")
+    compared = column.compare and bool(ways) and len(keys) > 1
+    heads = f"{'x serial':>23}{'speed-up':>18}" if by_workers and column.compare else ""
+    heads += "   x filch" if compared else ""
+    print(f"    {column.title:<42}{'median':>10}{'min..max':>22}{heads}")
     for key in keys:
-        values = figures.values[key].values()
-        label = key[1] + figures.workload.ways.get(key[2], "")
-        d = column.decimals
-        spread = f"{min(values):.{d}f}..{max(values):.{d}f}"
-        fewer = "" if len(values) == len(figures.used[case]) else f"   {len(values)} rounds"
-        print(f"      {label:<40}{statistics.median(values):>10.{d}f}{spread:>22}"
-              f"  {format_ratio(figures, key, reference)}{fewer}".rstrip())
+        # Like with like, where there is one: the same number of workers.
+        like = key[2] if by_workers and key[2] in ways else ways[0] if ways else None
+        print(format_row(figures, key, column, ("filch", like) if compared else None))
 
 
 def print_workload(figures, quick):

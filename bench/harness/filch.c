@@ -1,32 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* filch.c - filch as a pool of the benches: a future per task in an array of the caller's, waits on the futures. */
-#include "bench.h"
 #include "pool.h"
+#include "with_filch.h"
 
-#include <filch/filch.h>
-
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-static struct filch_pool *pool;
 static uint64_t accepted;
 
 void bench_pool_open(unsigned workers)
 {
-    struct filch_pool_config config = {.min_workers = workers, .max_concurrency = workers};
-    int error = filch_pool_open(&pool, &config);
-    if (error)
-        bench_die("filch_pool_open: %s", strerror(-error));
-    unsigned version = filch_version();
-    printf("version %u.%u.%u\n", version / 10000, version / 100 % 100, version % 100);
+    bench_system_open(workers);
+    bench_system_describe();
 }
 
 void bench_pool_close(void)
 {
-    int error = filch_pool_close(pool, FILCH_CLOSE_DRAIN, FILCH_NO_DEADLINE);
-    if (error)
-        bench_die("filch_pool_close: %s", strerror(-error));
+    close_pool();
     struct filch_pool_stats stats;
     BENCH_CHECK(filch_pool_get_stats(pool, &stats, sizeof stats) == 0);
     BENCH_CHECK(stats.submitted == accepted && stats.run == accepted && stats.dropped == 0);

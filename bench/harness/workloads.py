@@ -1,59 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The workloads: which programs run with which arguments, what of their samples is shown, what filch is to reach."""
-import statistics
-from dataclasses import dataclass, field
+import kernels
+from model import Case, Column, Workload, at_most, no_targets, percentile
 
 SYSTEMS = ["filch", "textbook", "glib", "libuv", "onetbb"]
 PEERS = SYSTEMS[1:]
 # Wake-ups make them several times slower than the others where many small tasks are submitted.
 SLOW = ["glib", "libuv", "onetbb"]
-
-
-def percentile(share):
-    def take(values):
-        ordered = sorted(values)
-        return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
-    return take
-
-
-@dataclass
-class Column:
-    """One figure per system and round: a metric's samples, reduced to one number."""
-    metric: str
-    title: str
-    reduce: object = statistics.median
-    clock: bool = True  # follows the processor's clock
-    decimals: int = 1
-
-
-@dataclass
-class Case:
-    """One setting of a workload; all its systems run once a round."""
-    label: str
-    arguments: list
-    systems: list
-    rounds: int = 7
-    slow_every: int = 1  # the slow systems run in every so-many-th round
-
-
-@dataclass
-class Workload:
-    name: str
-    title: str
-    columns: list
-    cases: object      # (quick) -> list of Case
-    targets: object    # (Figures, quick) -> list of (claim, figure, met)
-    note: str = ""
-    ways: dict = field(default_factory=dict)
-
-
-def at_most(figures, claim, bound, **row):
-    """The target that the median of a row is at most `bound`, as many decimals as the table shows."""
-    value = figures.median(**row)
-    if value is None:
-        return (claim, "not measured", None)
-    decimals = figures.decimals(row["column"])
-    return (claim, f"{value:.{decimals}f}", round(value, decimals) <= bound)
 
 
 def submit_cases(quick):
@@ -130,10 +83,6 @@ def gate_targets(figures, _quick):
     return targets
 
 
-def no_targets(_figures, _quick):
-    return []
-
-
 WORKLOADS = [
     Workload(
         "limits", "what the machine itself charges",
@@ -181,6 +130,6 @@ WORKLOADS = [
          Column("us_per_level", "per level of nesting, us"), Column("levels", "levels", min, clock=False, decimals=0)],
         lambda quick: [Case("limit 5", [5, 2000, 5000], ["bare_threads"] + SYSTEMS),
                        Case("nested at limit 1", [50], ["nested"])], gate_targets),
-]
+] + kernels.WORKLOADS
 
-QUICK = ["submit", "wake", "idle"]
+QUICK = ["fib", "submit", "wake", "idle"]
