@@ -172,10 +172,10 @@ static bool run_one_back(struct filch__forkstack *stack, struct filch__slot *slo
         filch__forkstack_ask(loot.victim);
     if (!loot.slot && round == BACK_FORCE && force_open(strand_of(stack)->worker, loot.victim))
         loot.slot = filch__forkstack_steal(loot.victim, slot);
-    if (!loot.slot)
-        return false;
     if (round == BACK_FORCE)
         tell(strand_of(stack)->pool); /* it may have opened several; this one is not a searching worker, who looks again */
+    if (!loot.slot)
+        return false;
     filch__count(&strand_of(stack)->worker->count.taken_back);
     filch__loot_run(strand_of(stack), slot + 1, loot);
     return true;

@@ -19,7 +19,7 @@ enum {
     MC_LOCATIONS = 224, /* atomic objects of an execution */
     MC_VALUES = 500,    /* that one of them has */
     MC_MESSAGES = 8192, /* that all of them have */
-    MC_SC_EVENTS = 512, /* sequentially consistent accesses */
+    MC_SC_EVENTS = 768, /* sequentially consistent accesses */
     MC_CHOICES = 30000,
     MC_STEPS = 20000,
 };

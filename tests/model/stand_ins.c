@@ -161,6 +161,28 @@ void filch__os_thread_name(const char *name)
     (void)name;
 }
 
+/* For fork stacks: a strand's own stack is strands.c's. Nothing commits them page by page, and nothing is given back. */
+void *filch__os_map_stacks(size_t size)
+{
+    return mc_zalloc(size);
+}
+
+void filch__os_unmap_stacks(void *base, size_t size)
+{
+    (void)size;
+    mc_free(base);
+}
+
+bool filch__os_space_is_limited(void)
+{
+    return false;
+}
+
+void filch__os_release_pages(void *from, size_t size)
+{
+    mc_memset(from, 0, size);
+}
+
 size_t filch__os_page_size(void)
 {
     return 4096;

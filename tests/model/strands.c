@@ -50,8 +50,10 @@ void filch__strands_init(struct filch__strands *strands, size_t stack_size, cons
 
 unseen void filch__strands_destroy(struct filch__strands *strands)
 {
-    for (int i = 0; i < made_count; i++)
+    for (int i = 0; i < made_count; i++) {
+        filch__forkstack_destroy(&made[i]->forks);
         mc_free(made[i]);
+    }
     made_count = 0;
     filch__lock_destroy(&strands->lock);
 }

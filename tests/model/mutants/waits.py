@@ -185,7 +185,7 @@ MUTANTS = [
          filch__store_release(&future->priv.runner, runner);""",
       ["cancel_twice"]),
     M("cancel: decided by store (F5)", "state.c",
-      "if (next != word && !filch__cas_acq_rel(&future->priv.state, &word, next)) continue;",
+      "if (next != word && !filch__cas_seq_cst(&future->priv.state, &word, next)) continue;",
       "if (next != word) filch__store_release(&future->priv.state, next);",
       ["cancel_twice"]),
     M("cancel: start_slow decides by store (F5)", "state.c",
@@ -262,6 +262,8 @@ MUTANTS = [
       ["strand_cancel_only"]),
     M("wait: committed before the switch", "block.c",
       """worker->commit = &wait->waiter;
+         if (filch__unlikely(strand->forks.active))
+             filch__forks_suspend(strand);
          filch__worker_switch(strand, filch__crew_take_strand(worker), FILCH__AFTER_COMMIT);""",
       """if (filch__waiter_commit(&wait->waiter))
          filch__worker_switch(strand, filch__crew_take_strand(worker), FILCH__AFTER_NOTHING);""",
