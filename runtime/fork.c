@@ -12,6 +12,20 @@ struct root {
     bool ran;
 };
 
+/* Runs when the scope is left: by unwinding, when the body ends its thread. */
+static void body_left(struct root **root)
+{
+    if (filch__unlikely(!(*root)->ran))
+        filch__os_die("the body of a typed task has ended its thread");
+}
+
+static void run_body(struct root *root, struct filch__forks *forks, struct filch__slot *head)
+{
+    struct root *watched __attribute__((cleanup(body_left))) = root;
+    root->run(forks, head, root->at);
+    watched->ran = true;
+}
+
 /* On slots that nobody else sees: all children are called where they are synced. */
 static int run_alone(struct root *root)
 {
@@ -19,8 +33,7 @@ static int run_alone(struct root *root)
     if (!filch__forkstack_reserve(&alone))
         return -ENOMEM;
     alone.fast.limit = alone.end;
-    root->run(&alone.fast, alone.base, root->at);
-    root->ran = true;
+    run_body(root, &alone.fast, alone.base);
     filch__forkstack_destroy(&alone);
     return 0;
 }
@@ -35,8 +48,7 @@ static int run_here(struct filch__strand *strand, struct root *root)
         return run_alone(root);
     if (!inside && !filch__forks_begin(strand, strand->task))
         return run_alone(root);
-    root->run(&stack->fast, filch__forkstack_head(stack), root->at);
-    root->ran = true;
+    run_body(root, &stack->fast, filch__forkstack_head(stack));
     return 0; /* the stack stays in use until the task ends: it may call further roots */
 }
 

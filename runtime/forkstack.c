@@ -15,7 +15,7 @@ enum {
     SLOTS_MOST = 1 << 25, /* half of them can be stolen; 2 GiB of address space */
     SLOTS_LIMITED = 1 << 17,
     SLOTS_LEAST = 1 << 13,
-    OPEN_MOST = 1024,      /* what one opening shows */
+    OPEN_MOST = 1024, /* what one opening shows */
     TRIM_ABOVE = 1 << 12,
 #endif
 };
@@ -123,7 +123,7 @@ struct filch__slot *filch__forkstack_head(const struct filch__forkstack *stack)
 /* False, with *words read again, when a thief was faster. */
 static bool set_public(struct filch__forkstack *stack, uint64_t *words, size_t top, size_t split)
 {
-    filch__store_relaxed(&stack->fast.guard, stack->full ? asked() : stack->base + split); /* first: I2 */
+    filch__store_relaxed(&stack->fast.guard, stack->full ? asked() : stack->base + split);           /* first: I2 */
     return filch__cas_seq_cst(&stack->words, words, pack(version_of(*words) + 1, top, split - top)); /* S3, S8 */
 }
 
@@ -285,8 +285,8 @@ bool filch__forkstack_has_children(const struct filch__forkstack *stack)
     if (!filch__load_acquire(&stack->base))
         return false;
     uint64_t words = filch__load_seq_cst(&stack->words); /* S8 */
-    return public_of(words) > 0 || (filch__os_has_barrier() && !filch__load_relaxed(&stack->opening) &&
-                                    is_child(stack, split_of(words)));
+    return public_of(words) > 0 ||
+           (filch__os_has_barrier() && !filch__load_relaxed(&stack->opening) && is_child(stack, split_of(words)));
 }
 
 static size_t count_children(const struct filch__forkstack *stack, size_t from, size_t most)
@@ -310,8 +310,8 @@ bool filch__forkstack_open(struct filch__forkstack *stack)
         return false;
     uint64_t words = filch__load_acquire(&stack->words);
     size_t split = split_of(words), valid = 0;
-    if (public_of(words) || !filch__os_has_barrier() || !is_child(stack, split) || filch__load_relaxed(&stack->opening) ||
-        filch__exchange_acquire(&stack->opening, 1))
+    if (public_of(words) || !filch__os_has_barrier() || !is_child(stack, split) ||
+        filch__load_relaxed(&stack->opening) || filch__exchange_acquire(&stack->opening, 1))
         return false;
     size_t want = (count_children(stack, split, 2 * OPEN_MOST) + 1) / 2;
     if (want) {

@@ -89,8 +89,7 @@ static bool is_stale(const struct filch_pool *pool)
 /* Something is public. */
 static void tell(struct filch_pool *pool)
 {
-    if (filch__gate_would_notify(filch__load_seq_cst(&pool->gate), filch__pool_may_start(pool)) &&
-        !is_stale(pool))
+    if (filch__gate_would_notify(filch__load_seq_cst(&pool->gate), filch__pool_may_start(pool)) && !is_stale(pool))
         filch__pool_notify(pool);
 }
 
@@ -173,7 +172,8 @@ static bool run_one_back(struct filch__forkstack *stack, struct filch__slot *slo
     if (!loot.slot && round == BACK_FORCE && force_open(strand_of(stack)->worker, loot.victim))
         loot.slot = filch__forkstack_steal(loot.victim, slot);
     if (round == BACK_FORCE)
-        tell(strand_of(stack)->pool); /* it may have opened several; this one is not a searching worker, who looks again */
+        tell(strand_of(stack)
+                 ->pool); /* it may have opened several; this one is not a searching worker, who looks again */
     if (!loot.slot)
         return false;
     filch__count(&strand_of(stack)->worker->count.taken_back);

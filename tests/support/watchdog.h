@@ -11,8 +11,8 @@
 #include <filch/filch.h>
 
 #include <dirent.h>
-#include <execinfo.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
