@@ -66,9 +66,10 @@ static struct entry *take_entries(filch_fn *body, void *data, int count)
     return &run.entry[first];
 }
 
+/* A task that waits for room when its pool is cancelled is told so. */
 static bool is_refusal(int result)
 {
-    return result == -ENOMEM || result == -EAGAIN || (run.cancels && result == -ESHUTDOWN);
+    return result == -ENOMEM || result == -EAGAIN || (run.cancels && (result == -ESHUTDOWN || result == -ECANCELED));
 }
 
 /* A submit is accepted, or refused for want of memory or of a thread; then its future is done with the same error. */
@@ -120,6 +121,8 @@ static void submit_batch(int count, const struct filch_task_options *given)
     struct filch_batch batch = {&entries->future, sizeof *entries, entries, sizeof *entries, (size_t)count};
     options.dropped = drop_entry;
     int result = filch_submit_many(run.pool, &batch, run_entry, &options);
+    if (!(result == 0 || is_refusal(result)))
+        fprintf(stderr, "a submit answered %d\n", result);
     must(result == 0 || is_refusal(result));
     int waited = filch_wait_many(&batch, FILCH_NO_DEADLINE);
     must(waited == 0);
