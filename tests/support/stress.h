@@ -32,19 +32,20 @@ static inline uint64_t stress_number(const char *variable, uint64_t otherwise)
     return text && *text ? strtoull(text, NULL, 0) : otherwise;
 }
 
-static inline void stress_pin(void)
+static inline bool stress_pin(void)
 {
     uint64_t cpu = stress_number("FILCH_CPU", UINT64_MAX);
     cpu_set_t set;
     CPU_ZERO(&set);
     if (cpu >= CPU_SETSIZE)
-        return;
+        return false;
     CPU_SET((int)cpu, &set);
     must(sched_setaffinity(0, sizeof set, &set) == 0);
+    return true;
 }
 
 /* `full_rounds`: rounds of a full run, a tenth of it under a sanitizer. A short run ends after the round in which
- * `ci_ms` have passed. */
+ * `ci_ms` have passed, or half of that under a sanitizer, and when pinned to one processor. */
 static inline void stress_begin(char **argv, const char *name, unsigned ci_ms, uint64_t full_rounds)
 {
     const char *size = getenv("FILCH_STRESS");
@@ -54,9 +55,11 @@ static inline void stress_begin(char **argv, const char *name, unsigned ci_ms, u
     stress.full = size && strcmp(size, "full") == 0;
     stress.seed = stress_number("FILCH_SEED", watchdog_now_ns() % 1000000000u);
     stress.rounds = stress_number("FILCH_ROUNDS", stress.full ? TEST_SHARE(full_rounds) : UINT64_MAX);
-    stress.until_ns =
-        stress.rounds == UINT64_MAX ? filch_in_ns(FILCH_MS(TEST_SANITIZED ? ci_ms / 2 : ci_ms)) : UINT64_MAX;
-    stress_pin();
+    if (TEST_SANITIZED)
+        ci_ms /= 2;
+    if (stress_pin())
+        ci_ms /= 2;
+    stress.until_ns = stress.rounds == UINT64_MAX ? filch_in_ns(FILCH_MS(ci_ms)) : UINT64_MAX;
     printf("%s: %s run, first seed %" PRIu64 "\n", name, stress.full ? "full" : "ci", stress.seed);
 }
 
