@@ -32,16 +32,17 @@ static inline uint64_t stress_number(const char *variable, uint64_t otherwise)
     return text && *text ? strtoull(text, NULL, 0) : otherwise;
 }
 
+/* True: the program has one processor, by FILCH_CPU or because it was started so. */
 static inline bool stress_pin(void)
 {
     uint64_t cpu = stress_number("FILCH_CPU", UINT64_MAX);
     cpu_set_t set;
     CPU_ZERO(&set);
-    if (cpu >= CPU_SETSIZE)
-        return false;
-    CPU_SET((int)cpu, &set);
-    must(sched_setaffinity(0, sizeof set, &set) == 0);
-    return true;
+    if (cpu < CPU_SETSIZE) {
+        CPU_SET((int)cpu, &set);
+        must(sched_setaffinity(0, sizeof set, &set) == 0);
+    }
+    return sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) == 1;
 }
 
 /* `full_rounds`: rounds of a full run, a tenth of it under a sanitizer. A short run ends after the round in which
