@@ -180,10 +180,10 @@ static void suspend(struct filch__wait *wait)
     struct filch__worker *worker = strand->worker;
     filch__count(&worker->count.suspensions);
     worker->commit = &wait->waiter;
-    if (filch__unlikely(strand->forks.active))
+    if (filch__unlikely(strand->typed))
         filch__forks_suspend(strand);
     filch__worker_switch(strand, filch__crew_take_strand(worker), FILCH__AFTER_COMMIT);
-    if (filch__unlikely(strand->forks.active))
+    if (filch__unlikely(strand->typed))
         filch__forks_resume(strand);
     filch__count(&strand->worker->count.resumed);
 }
@@ -226,7 +226,7 @@ static void block_thread(struct filch__wait *wait)
     } else {
         filch__add_relaxed(&pool->outside_waits, 1);
     }
-    if (filch__unlikely(strand->forks.active))
+    if (filch__unlikely(strand->typed))
         filch__forks_suspend(strand);
     filch__add_seq_cst(&pool->blocked, 1);
     filch__permit_leave(pool);
@@ -235,7 +235,7 @@ static void block_thread(struct filch__wait *wait)
     filch__waiter_sleep(&wait->waiter, wait->deadline_ns);
     filch__permit_claim(pool);
     filch__sub_seq_cst(&pool->blocked, 1);
-    if (filch__unlikely(strand->forks.active))
+    if (filch__unlikely(strand->typed))
         filch__forks_resume(strand);
     if (worker) {
         worker->permit = true;

@@ -280,6 +280,11 @@ static bool is_child(const struct filch__forkstack *stack, size_t i)
     return stack->base + i < stack->end && mark_of(&stack->base[i]) & FILCH__MARK_CHILD;
 }
 
+bool filch__forkstack_has_public(const struct filch__forkstack *stack)
+{
+    return public_of(filch__load_relaxed(&stack->words)) > 0;
+}
+
 bool filch__forkstack_has_children(const struct filch__forkstack *stack)
 {
     if (!filch__load_acquire(&stack->base))

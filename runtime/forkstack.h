@@ -138,6 +138,7 @@ bool filch__forkstack_open(struct filch__forkstack *stack);
 /* Thief, when the child has run. True: its parent sleeps, and is to be woken. */
 bool filch__forkstack_finish(struct filch__slot *slot);
 
+bool filch__forkstack_has_public(const struct filch__forkstack *stack);
 /* Is there a child to be stolen: public, or private and nobody opens? */
 bool filch__forkstack_has_children(const struct filch__forkstack *stack);
 

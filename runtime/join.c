@@ -54,6 +54,7 @@ bool filch__forks_begin(struct filch__strand *strand, struct filch_future *task)
         return false;
     filch__store_relaxed(&stack->task, task);
     filch__store_seq_cst(&stack->active, true);
+    strand->typed = true;
     filch__forks_resume(strand);
     return true;
 }
@@ -63,6 +64,7 @@ void filch__forks_end(struct filch__strand *strand)
     if (strand->forks.base->mark)
         filch__os_die("a typed task has returned, or ended its thread, with spawned children that are not synced");
     filch__store_relaxed(&strand->forks.active, false);
+    strand->typed = false;
     filch__forkstack_trim(&strand->forks);
 }
 
@@ -99,7 +101,8 @@ static bool can_be_seen(const struct filch__strand *strand)
 }
 
 /* Asked by a thief that looks on and by nobody else: show, and leave it to him. Else somebody sleeps, or this strand has
- * just begun: find out whether anybody could use a child, and as long as that is so let every spawn come by. */
+ * just begun: find out whether anybody could use a child. While what is shown is taken, every spawn comes by; when it
+ * lies there still, whoever wants more asks again. */
 static filch__cold void answer(struct filch__forkstack *stack, struct filch__slot *head)
 {
     struct filch__strand *strand = strand_of(stack);
@@ -115,7 +118,8 @@ static filch__cold void answer(struct filch__forkstack *stack, struct filch__slo
     stack->fresh = false;
     if (!is_hungry(strand->pool))
         return;
-    filch__forkstack_unask_spawn(stack, true);
+    if (!filch__forkstack_has_public(stack))
+        filch__forkstack_unask_spawn(stack, true);
     if (filch__forkstack_share(stack, head))
         tell(strand->pool); /* J1: who slept off since unask has looked before there was this child, or is seen here */
 }

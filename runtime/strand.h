@@ -49,6 +49,7 @@ struct filch__strand {
     uint32_t exposed;
     uint32_t lock;
     bool thread;  /* a thread's own stack */
+    bool typed;   /* forks.active, on a line that its runner has at hand */
     bool guarded; /* a page below the stack faults; else the canary tells */
     uint32_t id;
     char *low; /* the stack is [low, this structure) */

@@ -76,7 +76,7 @@ static void body_end(struct body *body, int status)
         if (filch__future_timed_out(body->future))
             status = -ETIMEDOUT;
     }
-    if (filch__unlikely(strand->forks.active) && filch__load_relaxed(&strand->forks.task) == body->future)
+    if (filch__unlikely(strand->typed) && filch__load_relaxed(&strand->forks.task) == body->future)
         filch__forks_end(strand);
     filch__store_relaxed(&strand->task, body->outer);
     struct filch__worker *worker = strand->worker; /* perhaps another one than at the start */
