@@ -180,11 +180,7 @@ static void suspend(struct filch__wait *wait)
     struct filch__worker *worker = strand->worker;
     filch__count(&worker->count.suspensions);
     worker->commit = &wait->waiter;
-    if (filch__unlikely(strand->typed))
-        filch__forks_suspend(strand);
     filch__worker_switch(strand, filch__crew_take_strand(worker), FILCH__AFTER_COMMIT);
-    if (filch__unlikely(strand->typed))
-        filch__forks_resume(strand);
     filch__count(&strand->worker->count.resumed);
 }
 
@@ -226,8 +222,6 @@ static void block_thread(struct filch__wait *wait)
     } else {
         filch__add_relaxed(&pool->outside_waits, 1);
     }
-    if (filch__unlikely(strand->typed))
-        filch__forks_suspend(strand);
     filch__add_seq_cst(&pool->blocked, 1);
     filch__permit_leave(pool);
     if (filch__unlikely(worker && filch__load_relaxed(&pool->start_failed)))
@@ -235,8 +229,6 @@ static void block_thread(struct filch__wait *wait)
     filch__waiter_sleep(&wait->waiter, wait->deadline_ns);
     filch__permit_claim(pool);
     filch__sub_seq_cst(&pool->blocked, 1);
-    if (filch__unlikely(strand->typed))
-        filch__forks_resume(strand);
     if (worker) {
         worker->permit = true;
         filch__store_relaxed(&worker->blocked, false);
@@ -248,14 +240,21 @@ static void block_thread(struct filch__wait *wait)
 
 void filch__wait_block(struct filch__wait *wait)
 {
+    struct filch__strand *strand = wait->strand;
     if (filch__waiter_fired(&wait->waiter))
         return;
+    if (!strand) {
+        filch__waiter_sleep(&wait->waiter, wait->deadline_ns);
+        return;
+    }
+    if (filch__unlikely(strand->typed))
+        filch__forks_suspend(strand);
     if (suspends(wait))
         suspend(wait);
-    else if (wait->strand)
-        block_thread(wait);
     else
-        filch__waiter_sleep(&wait->waiter, wait->deadline_ns);
+        block_thread(wait);
+    if (filch__unlikely(strand->typed))
+        filch__forks_resume(strand);
 }
 
 uint32_t filch__wait_end(struct filch__wait *wait, uint32_t undone)

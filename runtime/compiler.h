@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* compiler.h - attributes, cache lines, container_of, and which sanitizer is at work. */
+/* compiler.h - attributes, cache lines, container_of, reserved fields, and which sanitizer is at work. */
 #ifndef FILCH_COMPILER_H
 #define FILCH_COMPILER_H
 
@@ -16,6 +16,15 @@
 #define filch__cold __attribute__((noinline, cold))
 
 #define filch__container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
+
+/* For the reserved fields of what callers fill in. */
+static inline bool filch__any_set(const uint64_t *words, size_t count)
+{
+    uint64_t all = 0;
+    for (size_t i = 0; i < count; i++)
+        all |= words[i];
+    return all != 0;
+}
 
 #if defined(__SANITIZE_THREAD__)
 #define FILCH_TSAN 1

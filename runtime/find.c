@@ -30,19 +30,12 @@ static void requeue(struct filch_pool *pool, uintptr_t item)
     filch__inject_push(&pool->entry, (struct filch__link *)(void *)&((struct filch_future *)item)->priv.link);
 }
 
-/* Work is visible that this worker does not do next: another one may. */
-static inline void share(struct filch_pool *pool)
-{
-    if (filch__gate_would_notify(filch__load_seq_cst(&pool->gate), filch__pool_may_start(pool))) /* G1 */
-        filch__pool_notify(pool);
-}
-
 static uintptr_t take_own(struct filch__worker *worker)
 {
     bool more;
     uintptr_t item = filch__deque_take(&worker->deque, &more);
     if (more)
-        share(worker->pool);
+        filch__pool_share(worker->pool);
     return item;
 }
 
@@ -52,7 +45,7 @@ static uintptr_t take_ready(struct filch__worker *worker)
     if (!filch__inject_has_items(&worker->pool->ready) || !filch__inject_take(&worker->pool->ready, &link, 1))
         return 0;
     if (filch__inject_has_items(&worker->pool->ready))
-        share(worker->pool);
+        filch__pool_share(worker->pool);
     return (uintptr_t)filch__container_of(link, struct filch__strand, link) | 1;
 }
 
@@ -78,7 +71,7 @@ static uintptr_t take_handful(struct filch__worker *worker)
 {
     uintptr_t item = filch__handful_take(&worker->handful);
     if (item && filch__handful_has_items(&worker->handful))
-        share(worker->pool);
+        filch__pool_share(worker->pool);
     return item;
 }
 
@@ -100,7 +93,7 @@ static uintptr_t take_entry(struct filch__worker *worker)
     if (count > 1)
         keep(worker, item, count - 1);
     if (count > 1 || filch__inject_has_items(&pool->entry))
-        share(pool);
+        filch__pool_share(pool);
     return (uintptr_t)future_of(link[0]);
 }
 
@@ -133,24 +126,21 @@ static uintptr_t steal_item(struct filch__worker *worker, struct filch__table *t
     return item;
 }
 
-/* Only items: no children. */
-enum { STEAL_ITEMS = -1 };
-
-static uintptr_t steal(struct filch__worker *worker, int force)
+static uintptr_t steal(struct filch__worker *worker, enum filch__force force)
 {
     filch__reclaim_enter();
     struct filch__table *table = filch__load_acquire(&worker->pool->table);
     worker->random = worker->random * 6364136223846793005u + 1442695040888963407u;
     size_t start = (size_t)(worker->random >> 33) % table->count;
     uintptr_t item = steal_item(worker, table, start);
-    if (!item && force != STEAL_ITEMS && filch__loot_steal(worker, table, start, (enum filch__force)force))
+    if (!item && force != FILCH__NO_CHILDREN && filch__loot_steal(worker, table, start, force))
         item = FILCH__LOOT;
     if (!item)
         item = open_handful(worker, table, start);
     filch__reclaim_leave();
     if (item) {
         filch__count(&worker->count.stolen);
-        share(worker->pool);
+        filch__pool_share(worker->pool);
     }
     return item;
 }
@@ -384,7 +374,7 @@ void filch__worker_gather(struct filch__worker *worker)
 {
     uintptr_t item;
     filch__worker_flush(worker);
-    while ((item = steal(worker, STEAL_ITEMS))) {
+    while ((item = steal(worker, FILCH__NO_CHILDREN))) {
         requeue(worker->pool, item);
         filch__worker_flush(worker); /* a steal may bring several */
     }

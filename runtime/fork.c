@@ -32,7 +32,6 @@ static int run_alone(struct root *root)
     struct filch__forkstack alone = {.active = false};
     if (!filch__forkstack_reserve(&alone))
         return -ENOMEM;
-    alone.fast.limit = alone.end;
     run_body(root, &alone.fast, alone.base);
     filch__forkstack_destroy(&alone);
     return 0;
@@ -44,9 +43,7 @@ static int run_here(struct filch__strand *strand, struct root *root)
     struct filch__forkstack *stack = &strand->forks;
     bool inside = stack->active;
     /* A task that the pool runs inside another one (FILCH_FULL_RUN) is not what the children on the stack belong to. */
-    if (inside && filch__load_relaxed(&stack->task) != strand->task)
-        return run_alone(root);
-    if (!inside && !filch__forks_begin(strand, strand->task))
+    if (inside ? filch__load_relaxed(&stack->task) != strand->task : !filch__forks_begin(strand, strand->task))
         return run_alone(root);
     run_body(root, &stack->fast, filch__forkstack_head(stack));
     return 0; /* the stack stays in use until the task ends: it may call further roots */

@@ -185,7 +185,6 @@ enum filch__sync filch__forkstack_sync(struct filch__forkstack *stack, struct fi
      * before this one is still clearing (S2). */
     while (!set_public(stack, &words, i + 1, i + 1))
         ;
-    filch__store_relaxed(&slot->mark, FILCH__MARK_AWAITED); /* it stays below the head, for who looks for that */
     return FILCH__SYNC_STOLEN;
 }
 
@@ -199,7 +198,6 @@ void filch__forkstack_joined(struct filch__forkstack *stack, struct filch__slot 
     size_t i = (size_t)(slot - stack->base);
     uint64_t words = filch__load_acquire(&stack->words);
     filch__store_relaxed(&slot->state, 0);
-    filch__store_relaxed(&slot->mark, 0);
     while (!set_public(stack, &words, i, i)) /* all below is stolen, too (I3) */
         ;
 }

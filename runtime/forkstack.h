@@ -26,8 +26,8 @@
  *   thieves'          -    -    -       -     X   -
  *
  * Invariants   (filch__forkstack_check asserts those that can be seen at rest)
- *   I1 base <= top <= split <= head. A slot below head is marked, but for one that is just being synced; one from head
- *      on is not.
+ *   I1 base <= top <= split <= head. A slot from split to head is marked, but for one that is just being synced; one from
+ *      head on is not. An awaited child is below split, so that the head is found above it.
  *   I2 guard >= split, but for an owner between its store of guard and its CAS.
  *   I3 a stolen slot and all below it are stolen: top is above it.
  *

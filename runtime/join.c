@@ -82,17 +82,11 @@ static bool is_hungry(struct filch_pool *pool)
     return word >= FILCH__GATE_SEARCHING || filch__gate_would_notify(word, filch__pool_may_start(pool));
 }
 
-/* A child of fork(2), in which the pool's workers are not. */
-static bool is_stale(const struct filch_pool *pool)
-{
-    return pool->generation != filch__load_relaxed(&filch__generation);
-}
-
-/* Something is public. */
+/* Something is public. A child of fork(2) wakes nobody. */
 static void tell(struct filch_pool *pool)
 {
-    if (filch__gate_would_notify(filch__load_seq_cst(&pool->gate), filch__pool_may_start(pool)) && !is_stale(pool))
-        filch__pool_notify(pool);
+    if (!filch__pool_stale(pool))
+        filch__pool_share(pool);
 }
 
 static bool can_be_seen(const struct filch__strand *strand)
@@ -111,7 +105,7 @@ static filch__cold void answer(struct filch__forkstack *stack, struct filch__slo
         return;
     }
     filch__forkstack_unask_spawn(stack, false);
-    if (!can_be_seen(strand) || is_stale(strand->pool))
+    if (!can_be_seen(strand) || filch__pool_stale(strand->pool))
         return;
     if (stack->fresh)
         filch__store_seq_cst(&strand->worker->running, strand); /* J2: as before, but in the order of all such */
@@ -175,9 +169,8 @@ static bool run_one_back(struct filch__forkstack *stack, struct filch__slot *slo
         filch__forkstack_ask(loot.victim);
     if (!loot.slot && round == BACK_FORCE && force_open(strand_of(stack)->worker, loot.victim))
         loot.slot = filch__forkstack_steal(loot.victim, slot);
-    if (round == BACK_FORCE)
-        tell(strand_of(stack)
-                 ->pool); /* it may have opened several; this one is not a searching worker, who looks again */
+    if (round == BACK_FORCE) /* several may be open now, and this worker does not search, and so does not look again */
+        tell(strand_of(stack)->pool);
     if (!loot.slot)
         return false;
     filch__count(&strand_of(stack)->worker->count.taken_back);
@@ -187,7 +180,7 @@ static bool run_one_back(struct filch__forkstack *stack, struct filch__slot *slo
 
 static filch__noinline void join(struct filch__forkstack *stack, struct filch__slot *slot)
 {
-    if (!filch__forkstack_is_done(slot) && is_stale(strand_of(stack)->pool))
+    if (!filch__forkstack_is_done(slot) && filch__pool_stale(strand_of(stack)->pool))
         filch__os_die("a child of fork(2) waits for what a thread of its parent process runs");
     for (int round = 0; !filch__forkstack_is_done(slot); round++) {
         if (run_one_back(stack, slot, round)) {

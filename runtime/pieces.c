@@ -239,12 +239,9 @@ FILCH_VOID_TASK_DEF(take_piece, (struct piece *, piece))
 
 int filch__for_options_check(const struct filch_for_options *options, unsigned flags_known)
 {
-    if (!options)
-        return 0;
-    uint64_t reserved = options->reserved32;
-    for (size_t i = 0; i < 4; i++)
-        reserved |= options->reserved[i];
-    return reserved || options->flags & ~flags_known ? -EINVAL : 0;
+    bool valid =
+        !options || !(options->reserved32 || filch__any_set(options->reserved, 4) || options->flags & ~flags_known);
+    return valid ? 0 : -EINVAL;
 }
 
 static size_t blocks(size_t begin, size_t end, size_t grain)

@@ -22,20 +22,12 @@ static void default_free(void *ctx, void *memory, size_t size)
     free(memory);
 }
 
-static bool any_set(const uint64_t *words, size_t count)
-{
-    uint64_t all = 0;
-    for (size_t i = 0; i < count; i++)
-        all |= words[i];
-    return all != 0;
-}
-
 /* Check what the caller gave, and put defaults in place of zeros. */
 static int complete_config(struct filch_pool_config *config, struct filch_allocator *ret_allocator)
 {
     bool no_idle = config->flags & FILCH_POOL_NO_IDLE_WORKERS;
     if (config->flags & ~(FILCH_POOL_NO_IDLE_WORKERS | FILCH_POOL_NO_OVERFLOW_MESSAGE) ||
-        any_set(config->reserved, 4) || (unsigned)config->when_full > FILCH_FULL_RUN ||
+        filch__any_set(config->reserved, 4) || (unsigned)config->when_full > FILCH_FULL_RUN ||
         (no_idle && config->min_workers))
         return -EINVAL;
     if (config->min_workers > FILCH_WORKERS_MAX || config->max_concurrency > FILCH_WORKERS_MAX ||

@@ -8,11 +8,6 @@
 /* The pool that NULL stands for. NULL when the default pool cannot be opened. */
 struct filch_pool *filch__pool_resolve(const struct filch_pool *pool);
 
-static inline bool filch__pool_stale(const struct filch_pool *pool)
-{
-    return filch__unlikely(pool->generation != filch__load_relaxed(&filch__generation));
-}
-
 /* Is the calling thread running a task of the pool? */
 bool filch__pool_in_task(const struct filch_pool *pool);
 

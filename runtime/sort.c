@@ -199,10 +199,9 @@ FILCH_VOID_TASK(sort_all, (struct request *, request))
 
 static int options_check(const struct filch_sort_options *options)
 {
-    uint64_t reserved = options ? options->reserved32 : 0;
-    for (size_t i = 0; options && i < 4; i++)
-        reserved |= options->reserved[i];
-    return reserved || (options && options->flags & ~FILCH_SORT_STABLE) ? -EINVAL : 0;
+    bool valid = !options ||
+                 !(options->reserved32 || filch__any_set(options->reserved, 4) || options->flags & ~FILCH_SORT_STABLE);
+    return valid ? 0 : -EINVAL;
 }
 
 int filch_sort(struct filch_pool *pool, void *base, size_t count, size_t size, const struct filch_sort_options *options,

@@ -33,11 +33,8 @@ int filch__pool_find(struct filch_pool **pool)
 
 int filch__options_check(const struct filch_task_options *options)
 {
-    uint64_t reserved = 0;
-    for (size_t i = 0; i < 4; i++)
-        reserved |= options->reserved[i];
-    if (options->flags & ~FILCH_TASK_OWN_THREAD || reserved || options->priority < -1 || options->priority > 1 ||
-        (options->after_count && !options->after))
+    if (options->flags & ~FILCH_TASK_OWN_THREAD || filch__any_set(options->reserved, 4) || options->priority < -1 ||
+        options->priority > 1 || (options->after_count && !options->after))
         return -EINVAL;
     if (options->priority || options->scope || options->gate || options->after_count)
         return -ENOTSUP;

@@ -212,7 +212,12 @@ void filch__worker_flush(struct filch__worker *worker);  /* a worker that ends g
 void filch__worker_gather(struct filch__worker *worker); /* the same, with what other workers have */
 
 /* join.c: typed tasks and their stolen children */
-enum filch__force { FILCH__FORCE_NO, FILCH__FORCE_ASK, FILCH__FORCE_OPEN };
+enum filch__force {
+    FILCH__NO_CHILDREN, /* only what lies in deques and handfuls */
+    FILCH__FORCE_NO,
+    FILCH__FORCE_ASK,
+    FILCH__FORCE_OPEN,
+};
 bool filch__forks_begin(struct filch__strand *strand, struct filch_future *task); /* false: no memory */
 void filch__forks_end(struct filch__strand *strand);     /* its task, or the stolen child, has ended */
 void filch__forks_suspend(struct filch__strand *strand); /* about to be: its children are shown */
@@ -280,11 +285,24 @@ struct filch__waits filch__pool_waits(const struct filch_pool *pool);
 
 #include <filch/detail/atomic.h>
 
+/* Is this a child of fork(2), in which the pool's workers are not? */
+static inline bool filch__pool_stale(const struct filch_pool *pool)
+{
+    return filch__unlikely(pool->generation != filch__load_relaxed(&filch__generation));
+}
+
 static inline bool filch__pool_may_start(const struct filch_pool *pool)
 {
     uint32_t allowed = filch__gate_limit(filch__load_relaxed(&pool->gate)) + filch__load_seq_cst(&pool->blocked);
     uint32_t threads = filch__load_seq_cst(&pool->threads); /* G1: pairs with a worker that retires, then looks */
     return threads < allowed && threads < FILCH_WORKERS_MAX && !filch__load_relaxed(&pool->stopping);
+}
+
+/* Work is visible that this worker does not do next: another one may. */
+static inline void filch__pool_share(struct filch_pool *pool)
+{
+    if (filch__gate_would_notify(filch__load_seq_cst(&pool->gate), filch__pool_may_start(pool))) /* G1 */
+        filch__pool_notify(pool);
 }
 
 #endif

@@ -116,7 +116,7 @@ void filch__task_run(struct filch__strand *strand, struct filch_future *future)
         filch__timer_add(&pool->keeper, &record->timer, filch_in_ns(record->timeout_ns), time_out);
     int status = fn(future->priv.data);
     body.returned = true;
-    if (filch__unlikely(pool->generation != filch__load_relaxed(&filch__generation)))
+    if (filch__pool_stale(pool))
         filch__os_thread_end(); /* the body forked, and this is the child: the pool's other threads are not here */
     body_end(&body, status);
 }

@@ -129,15 +129,7 @@ Test(frozen, at_any_instruction_for_a_while_loses_nothing, .timeout = TEST_TIMEO
     struct filch_pool_config config = {.min_workers = workers, .max_concurrency = workers, .worker_init = note_thread};
     struct load load = {pool_open(&config), 0, 0};
     pthread_t thread = thread_start(keep_busy, &load);
-    int rounds = TEST_SHARE(100), went_on = 0;
-    for (int i = 0; i < rounds; i++) {
-        int before = atomic_load(&load.rounds);
-        wait_until(atomic_load(&load.rounds) != before);
-        dawdle(i * 37 % 200);
-        freeze(atomic_load(&worker_thread[i % workers]));
-        went_on += goes_on_without(&load);
-        thaw();
-    }
+    int rounds = TEST_SHARE(100), went_on = freeze_at_random(&load, workers, rounds);
     atomic_store(&load.stop, 1);
     thread_join(thread);
     pool_end(load.pool);

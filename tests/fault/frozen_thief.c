@@ -158,15 +158,7 @@ Test(frozen_thief, at_any_instruction_for_a_while_loses_nothing, .timeout = TEST
     pthread_t thread[2];
     for (int i = 0; i < 2; i++)
         thread[i] = thread_start(keep_forking, &load);
-    int rounds = TEST_SHARE(300), went_on = 0;
-    for (int i = 0; i < rounds; i++) {
-        int before = atomic_load(&load.rounds);
-        wait_until(atomic_load(&load.rounds) != before);
-        dawdle(i * 37 % 200);
-        freeze(atomic_load(&worker_thread[i % workers]));
-        went_on += goes_on_without(&load);
-        thaw();
-    }
+    int rounds = TEST_SHARE(300), went_on = freeze_at_random(&load, workers, rounds);
     atomic_store(&load.stop, 1);
     for (int i = 0; i < 2; i++)
         thread_join(thread[i]);

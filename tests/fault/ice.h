@@ -69,4 +69,19 @@ static inline bool goes_on_without(struct load *load)
     return false;
 }
 
+/* Freezes the workers in turn, each wherever it is, while the load goes on; how often that went on meanwhile. */
+static inline int freeze_at_random(struct load *load, int workers, int rounds)
+{
+    int went_on = 0;
+    for (int i = 0; i < rounds; i++) {
+        int before = atomic_load(&load->rounds);
+        wait_until(atomic_load(&load->rounds) != before);
+        dawdle(i * 37 % 200);
+        freeze(atomic_load(&worker_thread[i % workers]));
+        went_on += goes_on_without(load);
+        thaw();
+    }
+    return went_on;
+}
+
 #endif

@@ -49,20 +49,25 @@ static int use_slot(void *ctx, size_t begin, size_t end, unsigned slot)
     return 0;
 }
 
-Test(parallel_slots, are_below_the_limit_where_bodies_do_not_wait, .timeout = TEST_TIMEOUT)
+/* A loop of `count` such bodies in pools of 1 to `most` workers. limit: slots are below it; 0: below the workers. */
+static void use_slots(unsigned most, size_t count, unsigned limit, int (*body)(void *, size_t, size_t, unsigned))
 {
     struct slots *slots = calloc(1, sizeof *slots);
     must(slots != NULL);
-    for (unsigned workers = 1; workers <= 5; workers++) {
+    for (unsigned workers = 1; workers <= most; workers++) {
         struct filch_pool *pool = pool_of(workers);
-        size_t count = (size_t)TEST_SHARE(20000);
-        slots->limit = workers;
+        slots->limit = limit ? limit : workers;
         memset(slots->scratch, 0, sizeof slots->scratch);
-        cr_assert_eq(filch_for(pool, 0, count, &(struct filch_for_options){.grain = 1}, use_slot, slots), 0);
+        cr_assert_eq(filch_for(pool, 0, count, &(struct filch_for_options){.grain = 1}, body, slots), 0);
         cr_assert_eq(scratch_sum(slots), count);
         pool_end(pool);
     }
     free(slots);
+}
+
+Test(parallel_slots, are_below_the_limit_where_bodies_do_not_wait, .timeout = TEST_TIMEOUT)
+{
+    use_slots(5, (size_t)TEST_SHARE(20000), 0, use_slot);
 }
 
 /* Short loops one after another: here a part is stolen as late as can be. */
@@ -132,18 +137,7 @@ static int use_slot_and_wait(void *ctx, size_t begin, size_t end, unsigned slot)
 
 Test(parallel_slots, are_kept_while_a_body_waits, .timeout = TEST_TIMEOUT)
 {
-    struct slots *slots = calloc(1, sizeof *slots);
-    must(slots != NULL);
-    for (unsigned workers = 1; workers <= 3; workers++) {
-        struct filch_pool *pool = pool_of(workers);
-        size_t count = (size_t)TEST_SHARE(10000);
-        slots->limit = SLOTS_MOST;
-        memset(slots->scratch, 0, sizeof slots->scratch);
-        cr_assert_eq(filch_for(pool, 0, count, &(struct filch_for_options){.grain = 1}, use_slot_and_wait, slots), 0);
-        cr_assert_eq(scratch_sum(slots), count);
-        pool_end(pool);
-    }
-    free(slots);
+    use_slots(3, (size_t)TEST_SHARE(10000), SLOTS_MOST, use_slot_and_wait);
 }
 
 /* The last of `want` bodies lets all of them go on: each of them waits meanwhile. */

@@ -47,9 +47,8 @@ struct filch_pool;
 enum { FILCH__SLOT_DATA = 48, FILCH__SLOT_ALIGN = 16, FILCH__ROOT_ALIGN = 128 };
 
 enum {
-    FILCH__MARK_CHILD = 1,  /* from spawn to sync */
-    FILCH__MARK_LARGE = 2,  /* with CHILD: its data is a pointer to a record */
-    FILCH__MARK_AWAITED = 4 /* it was stolen, and its parent is in sync */
+    FILCH__MARK_CHILD = 1, /* from spawn to sync */
+    FILCH__MARK_LARGE = 2  /* with CHILD: its data is a pointer to a record */
 };
 
 /* One spawned child, 64 bytes. */

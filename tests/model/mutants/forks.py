@@ -100,15 +100,10 @@ MUTANTS = [
       ANY + ["forkstack_2x2"],
       equivalent="What a stolen child comes to is acquired from its state (S4), and an own one is the owner's."),
     M("sync: a failed CAS leaves the guard as it is (S2)", "forkstack.c",
-      "while (!set_public(stack, &words, i + 1, i + 1)) ; filch__store_relaxed(&slot->mark, FILCH__MARK_AWAITED);",
-      "filch__store_relaxed(&slot->mark, FILCH__MARK_AWAITED);",
+      "while (!set_public(stack, &words, i + 1, i + 1)) ; return FILCH__SYNC_STOLEN;",
+      "return FILCH__SYNC_STOLEN;",
       ["forkstack_busy"],
       story="filch: a parent ran a child that it had taken back, and so did a thief that had opened meanwhile."),
-    M("sync: an awaited child's slot seems empty", "forkstack.c",
-      "filch__store_relaxed(&slot->mark, FILCH__MARK_AWAITED);",
-      "",
-      ["forks_tree", "forkstack_leap"],
-      equivalent="Its slot is below split now, and what looks for the head begins there."),
     M("join: done is read relaxed (S4)", "forkstack.c",
       "return filch__load_acquire(&slot->state) == FILCH__CHILD_DONE; /* S4 */",
       "return filch__load_relaxed(&slot->state) == FILCH__CHILD_DONE;",
@@ -119,24 +114,18 @@ MUTANTS = [
       ["forkstack_1x1"],
       story="A slot is used again before its thief is done with it."),
     M("joined: top stays", "forkstack.c",
-      "filch__store_relaxed(&slot->mark, 0); while (!set_public(stack, &words, i, i)) ;",
-      "filch__store_relaxed(&slot->mark, 0); (void)words, (void)i;",
-      ["forkstack_1x1"]),
-    M("joined: the mark stays", "forkstack.c",
-      "filch__store_relaxed(&slot->state, 0); filch__store_relaxed(&slot->mark, 0);",
-      "filch__store_relaxed(&slot->state, 0);",
+      "while (!set_public(stack, &words, i, i)) ;",
+      "(void)words, (void)i;",
       ["forkstack_1x1"]),
     M("joined: the state stays", "forkstack.c",
-      "filch__store_relaxed(&slot->state, 0); filch__store_relaxed(&slot->mark, 0);",
-      "filch__store_relaxed(&slot->mark, 0);",
+      "filch__store_relaxed(&slot->state, 0);",
+      "",
       ["forkstack_again"]),
     M("joined: the state is cleared after top is lowered", "forkstack.c",
       """filch__store_relaxed(&slot->state, 0);
-         filch__store_relaxed(&slot->mark, 0);
          while (!set_public(stack, &words, i, i)) /* all below is stolen, too (I3) */
              ;""",
-      """filch__store_relaxed(&slot->mark, 0);
-         while (!set_public(stack, &words, i, i))
+      """while (!set_public(stack, &words, i, i))
              ;
          filch__store_relaxed(&slot->state, 0);""",
       ["forkstack_1x2", "forkstack_again"],

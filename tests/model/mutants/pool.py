@@ -225,7 +225,7 @@ MUTANTS = [
       "; /* G1",
       ["gate_both"]),
     M("share: a task taken of many wakes nobody", "find.c",
-      "if (count > 1 || filch__inject_has_items(&pool->entry)) share(pool);",
+      "if (count > 1 || filch__inject_has_items(&pool->entry)) filch__pool_share(pool);",
       "",
       ["park_2_tasks", "gate_both"],
       equivalent="The searcher that found it looks again; between tasks the next take shares."),

@@ -262,8 +262,6 @@ MUTANTS = [
       ["strand_cancel_only"]),
     M("wait: committed before the switch", "block.c",
       """worker->commit = &wait->waiter;
-         if (filch__unlikely(strand->typed))
-             filch__forks_suspend(strand);
          filch__worker_switch(strand, filch__crew_take_strand(worker), FILCH__AFTER_COMMIT);""",
       """if (filch__waiter_commit(&wait->waiter))
          filch__worker_switch(strand, filch__crew_take_strand(worker), FILCH__AFTER_NOTHING);""",
