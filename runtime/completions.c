@@ -51,8 +51,9 @@ static void signal_fd(struct filch_completions *completions)
 }
 
 /* A future has ended. */
-static void tell(void *target, void *source)
+static void tell(void *target, void *source, int status)
 {
+    (void)status; /* it is in the future, which is the queue's until it is taken out */
     struct filch_completions *completions = target;
     struct filch_future *future = source;
     if (!(filch__add_seq_cst(&completions->users, INSIDE) & CLOSED)) { /* C2 */

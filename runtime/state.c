@@ -26,6 +26,11 @@ static enum filch__phase phase_of(uint64_t word)
     return (enum filch__phase)(word & PHASE);
 }
 
+static int status_of(uint64_t word)
+{
+    return (int)(uint32_t)(word >> 32);
+}
+
 static uint64_t done_word(int status)
 {
     return (uint64_t)(uint32_t)status << 32 | FILCH__DONE;
@@ -52,7 +57,7 @@ bool filch__future_in_flight(const struct filch_future *future)
 
 int filch__future_status(const struct filch_future *future)
 {
-    return (int)(uint32_t)(filch__load_acquire(&future->priv.state) >> 32); /* F1 */
+    return status_of(filch__load_acquire(&future->priv.state)); /* F1 */
 }
 
 void filch__future_begin(struct filch_future *future, enum filch__phase phase, struct filch__waiter *sink)
@@ -110,21 +115,21 @@ static uint64_t entry_word(uintptr_t entry)
     return pointer_word((void *)(entry & ~(uintptr_t)1)) | (entry & 1 ? DIRECT : 0);
 }
 
-static void complete_entries(uintptr_t entry, struct filch_future *future)
+static void complete_entries(uintptr_t entry, struct filch_future *future, int status)
 {
     while (entry) {
         struct filch__waiter_node *node = (struct filch__waiter_node *)entry;
         uintptr_t next = entry & 1 ? 0 : node->next; /* before: the node is its waiter's again afterwards */
-        filch__waiter_complete(entry & 1 ? (struct filch__waiter *)(entry - 1) : node->waiter, future);
+        filch__waiter_complete_with(entry & 1 ? (struct filch__waiter *)(entry - 1) : node->waiter, future, status);
         entry = next;
     }
 }
 
 /* Complete who waits in a word that was replaced; to waiters the future is an address from here on. */
-static void complete_all(uint64_t word, struct filch_future *future)
+static void complete_all(uint64_t word, struct filch_future *future, int status)
 {
     if (filch__unlikely(word & POINTER) && !(word & LOCK))
-        complete_entries(entry_of(word), future);
+        complete_entries(entry_of(word), future, status);
 }
 
 void filch__future_finish(struct filch_future *future, int status)
@@ -136,7 +141,7 @@ void filch__future_finish(struct filch_future *future, int status)
             word = filch__load_acquire(&future->priv.state);
         }
     } while (!filch__cas_acq_rel(&future->priv.state, &word, done_word(status))); /* F1, F2 */
-    complete_all(word, future);
+    complete_all(word, future, status);
 }
 
 void filch__future_passed(struct filch_future *future)
@@ -153,7 +158,7 @@ int filch__future_complete(struct filch_future *future, int status)
         if (phase_of(word) != FILCH__PROMISE)
             return -EINVAL;
     } while (!filch__cas_acq_rel(&future->priv.state, &word, done_word(status))); /* F1, F2 */
-    complete_all(word, future);
+    complete_all(word, future, status);
     return 0;
 }
 
@@ -278,7 +283,7 @@ bool filch__future_unregister(struct filch_future *future, struct filch__waiter 
     word |= LOCK;
     do {
         if (phase_of(word) == FILCH__DONE) { /* finish left the list to the holder of LOCK */
-            complete_entries(first, future);
+            complete_entries(first, future, status_of(word));
             break;
         }
     } while (!filch__cas_acq_rel(&future->priv.state, &word,

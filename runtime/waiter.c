@@ -50,10 +50,10 @@ static void drop_refs(struct filch__waiter *waiter, uint32_t count)
         filch__wake(wakeup);
 }
 
-void filch__waiter_complete(struct filch__waiter *waiter, void *source)
+void filch__waiter_complete_with(struct filch__waiter *waiter, void *source, int status)
 {
     if (waiter->tell)
-        waiter->tell(waiter->target, source);
+        waiter->tell(waiter->target, source, status);
     else
         drop_refs(waiter, 1);
 }

@@ -61,7 +61,8 @@ struct filch__waiter {
     uint32_t word;
     /* immutable while registered */
     void (*wake)(void *target);
-    void (*tell)(void *target, void *source); /* a sink: called by each source that ends, instead of all the above */
+    /* a sink: called by each source that ends, instead of all the above; status: how a future ended, else 0 */
+    void (*tell)(void *target, void *source, int status);
     void *target;
 };
 
@@ -77,7 +78,11 @@ struct filch__waiter_node {
 void filch__waiter_init_thread(struct filch__waiter *waiter, uint32_t refs, uint32_t mode);
 void filch__waiter_init(struct filch__waiter *waiter, uint32_t refs, uint32_t mode, void (*wake)(void *), void *target);
 
-void filch__waiter_complete(struct filch__waiter *waiter, void *source);
+void filch__waiter_complete_with(struct filch__waiter *waiter, void *source, int status);
+static inline void filch__waiter_complete(struct filch__waiter *waiter, void *source)
+{
+    filch__waiter_complete_with(waiter, source, 0);
+}
 /* The waiting side, while it prepares: `count` sources had ended before it could register. */
 void filch__waiter_discount(struct filch__waiter *waiter, uint32_t count);
 struct filch__wakeup filch__waiter_interrupt(struct filch__waiter *waiter, uint32_t reason);

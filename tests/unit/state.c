@@ -148,15 +148,20 @@ Test(state, anyone_may_leave_the_list, .timeout = TEST_TIMEOUT)
     }
 }
 
-static void note_source(void *target, void *source)
+struct told {
+    void *source;
+    int status;
+};
+
+static void note_source(void *target, void *source, int status)
 {
-    *(void **)target = source;
+    *(struct told *)target = (struct told){source, status};
 }
 
 Test(state, a_sink_is_told_and_others_may_wait_too, .timeout = TEST_TIMEOUT)
 {
     struct filch_future future = {0};
-    void *told = NULL;
+    struct told told = {NULL, 0};
     struct filch__waiter sink = {.tell = note_source, .target = &told}, waiter;
     struct filch__waiter_node node;
     atomic_int wakes = 0;
@@ -166,9 +171,10 @@ Test(state, a_sink_is_told_and_others_may_wait_too, .timeout = TEST_TIMEOUT)
     cr_assert_eq(filch__future_register(&future, &waiter, &node), FILCH__REGISTERED);
     cr_assert(filch__waiter_commit(&waiter));
     cr_assert(filch__future_start(&future, runner));
-    cr_assert_null(told);
-    filch__future_finish(&future, 0);
-    cr_assert_eq(told, &future);
+    cr_assert_null(told.source);
+    filch__future_finish(&future, -ENOENT);
+    cr_assert_eq(told.source, &future);
+    cr_assert_eq(told.status, -ENOENT);
     cr_assert_eq(atomic_load(&wakes), 1);
 }
 

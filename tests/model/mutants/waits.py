@@ -11,10 +11,10 @@ MUTANTS = [
     M("waiter: complete reads the wake-up after its CAS (W2)", "waiter.c",
       """filch__wake(wakeup); }
          
-         void filch__waiter_complete""",
+         void filch__waiter_complete_with""",
       """filch__wake((struct filch__wakeup){waiter->wake, waiter->target}); (void)wakeup; }
          
-         void filch__waiter_complete""",
+         void filch__waiter_complete_with""",
       ["future_wait"],
       story="The waker touches a latch after it fired: the waiter has returned, and its frame is gone."),
     M("waiter: complete never wakes", "waiter.c",
@@ -83,23 +83,23 @@ MUTANTS = [
 
     # ---- state.c ----
     M("future: finish forgets who waits", "state.c",
-      "done_word(status))); /* F1, F2 */ complete_all(word, future); }",
+      "done_word(status))); /* F1, F2 */ complete_all(word, future, status); }",
       "done_word(status))); }",
       ["future_wait"]),
     M("future: finish by store", "state.c",
       """} while (!filch__cas_acq_rel(&future->priv.state, &word, done_word(status))); /* F1, F2 */
-             complete_all(word, future);
+             complete_all(word, future, status);
          }""",
       """} while (filch__store_release(&future->priv.state, done_word(status)), false);
-             complete_all(word, future);
+             complete_all(word, future, status);
          }""",
       ["future_wait"]),
     M("future: finish publishes with acquire only (F1)", "state.c",
       """} while (!filch__cas_acq_rel(&future->priv.state, &word, done_word(status))); /* F1, F2 */
-             complete_all(word, future);
+             complete_all(word, future, status);
          }""",
       """} while (!filch__cas_acquire(&future->priv.state, &word, done_word(status)));
-             complete_all(word, future);
+             complete_all(word, future, status);
          }""",
       ["future_done"]),
     M("future: done is read relaxed (F1)", "state.c",
@@ -135,7 +135,7 @@ MUTANTS = [
       ["future_two"],
       story="A waiter's frame dies while a completer walks its node."),
     M("future: unlock drops what finish left", "state.c",
-      "complete_entries(first, future); break;",
+      "complete_entries(first, future, status_of(word)); break;",
       "break;",
       ["future_two", "future_leavers"]),
     M("future: LOCK is taken relaxed (F3)", "state.c",
@@ -150,23 +150,23 @@ MUTANTS = [
       ["future_two", "future_leavers"]),
     M("future: the next node is read after one was completed", "state.c",
       """uintptr_t next = entry & 1 ? 0 : node->next; /* before: the node is its waiter's again afterwards */
-         filch__waiter_complete(entry & 1 ? (struct filch__waiter *)(entry - 1) : node->waiter, future);
+         filch__waiter_complete_with(entry & 1 ? (struct filch__waiter *)(entry - 1) : node->waiter, future, status);
          entry = next;""",
-      """filch__waiter_complete(entry & 1 ? (struct filch__waiter *)(entry - 1) : node->waiter, future);
+      """filch__waiter_complete_with(entry & 1 ? (struct filch__waiter *)(entry - 1) : node->waiter, future, status);
          entry = entry & 1 ? 0 : node->next;""",
       ["future_two"],
       story="A waiter's frame dies while a completer walks its node."),
     M("future: a promise ends by store", "state.c",
       """} while (!filch__cas_acq_rel(&future->priv.state, &word, done_word(status))); /* F1, F2 */
-         complete_all(word, future); return 0;""",
+         complete_all(word, future, status); return 0;""",
       """} while (filch__store_release(&future->priv.state, done_word(status)), false); complete_all(word,
-         future); return 0;""",
+         future, status); return 0;""",
       ["promise_race"]),
     M("future: a promise ends with acquire only (F1)", "state.c",
       """} while (!filch__cas_acq_rel(&future->priv.state, &word, done_word(status))); /* F1, F2 */
-         complete_all(word, future); return 0;""",
+         complete_all(word, future, status); return 0;""",
       """} while (!filch__cas_acquire(&future->priv.state, &word, done_word(status))); complete_all(word,
-         future); return 0;""",
+         future, status); return 0;""",
       ["promise_free"]),
     M("cancel: without a barrier (F5)", "state.c",
       "filch__os_barrier(); /* F5",
