@@ -144,7 +144,7 @@ int filch_completions_next(struct filch_completions *completions, uint64_t deadl
     for (;;) {
         if (take(completions, ret_future) || take_after_clearing(completions, ret_future))
             return 0;
-        if (deadline_ns != FILCH_NO_DEADLINE && (!deadline_ns || deadline_ns <= filch_now_ns()))
+        if (filch__deadline_past(deadline_ns))
             return -ETIMEDOUT;
         struct filch__wait wait;
         struct filch__event_node node;

@@ -42,8 +42,8 @@
  * and no thread can be added: some worker is between its permit and its park, and looks after it.
  * Checked: tests/model/gate.c, claim.c, crew.c.
  */
-#ifndef FILCH_GATE_H
-#define FILCH_GATE_H
+#ifndef FILCH_GATE_INTERNAL_H
+#define FILCH_GATE_INTERNAL_H
 
 #include "compiler.h"
 

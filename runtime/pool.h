@@ -37,7 +37,14 @@ void filch__pool_settle(struct filch_pool *pool);
 /* completions.c: what a task that is to report registers with its future. */
 struct filch__waiter *filch__completions_sink(struct filch_completions *completions);
 
+/* A deadline in the past, or 0: the call is to poll. */
+static inline bool filch__deadline_past(uint64_t deadline_ns)
+{
+    return deadline_ns != FILCH_NO_DEADLINE && (!deadline_ns || deadline_ns <= filch_now_ns());
+}
+
 /* process.c: pools that are open, for fork. */
+void filch__process_watch(void); /* forks are counted from here on */
 void filch__process_add(struct filch_pool *pool);
 void filch__process_remove(struct filch_pool *pool);
 

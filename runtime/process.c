@@ -66,9 +66,14 @@ static void watch_forks(void)
     pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 }
 
-void filch__process_add(struct filch_pool *pool)
+void filch__process_watch(void)
 {
     pthread_once(&fork_once, watch_forks);
+}
+
+void filch__process_add(struct filch_pool *pool)
+{
+    filch__process_watch();
     filch__lock(&lock);
     pool->previous_open = NULL;
     pool->next_open = pools;

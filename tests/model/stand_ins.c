@@ -323,6 +323,10 @@ struct filch_pool *filch_pool_default(void)
     mc_fail("a model uses the default pool");
 }
 
+void filch__process_watch(void)
+{
+}
+
 void filch__process_add(struct filch_pool *pool)
 {
     (void)pool;
