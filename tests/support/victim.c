@@ -106,6 +106,30 @@ static int free_after_failed_close(void)
     return 0;
 }
 
+static int enter_gate(void *data)
+{
+    return filch_gate_enter(data, FILCH_NO_DEADLINE);
+}
+
+/* Of three permits two are out; or none is there, and somebody stands in line. */
+static int leave_gate_too_often(bool in_line)
+{
+    struct filch_gate *gate;
+    struct filch_future waiting = {0};
+    must(filch_gate_open(&gate, in_line ? 0 : 3) == 0);
+    if (in_line) {
+        struct filch_pool *pool = pool_of(1);
+        must(filch_submit(pool, &waiting, enter_gate, gate) == 0);
+        wait_until(stats_of(pool).suspended == 1);
+        filch_gate_leave(gate);
+        return 0;
+    }
+    must(filch_gate_enter(gate, 0) == 0 && filch_gate_enter(gate, 0) == 0);
+    for (int i = 0; i < 3; i++)
+        filch_gate_leave(gate);
+    return 0;
+}
+
 static int print_cpus(void)
 {
     printf("%u\n", filch_cpu_count());
@@ -137,6 +161,10 @@ int main(int argc, char **argv)
         return free_open_pool();
     if (strcmp(scenario, "free_after_failed_close") == 0)
         return free_after_failed_close();
+    if (strcmp(scenario, "leave_gate_too_often") == 0)
+        return leave_gate_too_often(false);
+    if (strcmp(scenario, "leave_gate_in_line") == 0)
+        return leave_gate_too_often(true);
     fprintf(stderr, "unknown scenario: %s\n", scenario);
     return 2;
 }
