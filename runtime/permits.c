@@ -16,7 +16,7 @@ void filch__permits_init(struct filch__permits *permits, uint32_t limit)
 
 bool filch__permits_destroy(struct filch__permits *permits)
 {
-    filch__lock(&permits->lock); /* P3: behind who left the line or gave a permit back under the lock */
+    filch__lock(&permits->lock);                         /* P3 */
     uint64_t word = filch__load_acquire(&permits->word); /* P1 */
     filch__unlock(&permits->lock);
     if (word >= HELD)
@@ -42,7 +42,6 @@ static void unlink_locked(struct filch__permits *permits, struct filch__permit_n
     permits->waiting--;
 }
 
-/* Out of the line; the permit stays with the node's waiter, or the node never had one. */
 static void take_out_locked(struct filch__permits *permits, struct filch__permit_node *node)
 {
     unlink_locked(permits, node);
@@ -77,29 +76,25 @@ bool filch__permits_abandon(struct filch__permits *permits, struct filch__permit
     return linked;
 }
 
-bool filch__permits_leave_slow(struct filch__permits *permits)
+void filch__permits_leave_slow(struct filch__permits *permits)
 {
     struct filch__waiter *first = NULL;
     filch__lock(&permits->lock);
     uint64_t word = filch__load_relaxed(&permits->word);
     if (!filch__permits_held(word))
         filch__os_die("a gate is left that nobody has entered");
-    if (word & LINE) {
-        if (filch__permits_held(word) > filch__permits_limit(word)) {
-            filch__sub_acq_rel(&permits->word, HELD); /* P1 */
-        } else {
-            first = permits->line.next->waiter;
-            take_out_locked(permits, permits->line.next);
-        }
+    if (word & LINE && filch__permits_held(word) <= filch__permits_limit(word)) {
+        first = permits->line.next->waiter;
+        take_out_locked(permits, permits->line.next);
+    } else {
+        filch__sub_acq_rel(&permits->word, HELD); /* P1 */
     }
     filch__unlock(&permits->lock);
     if (first)
         filch__waiter_complete(first, permits); /* P2 */
-    return word & LINE;
 }
 
-/* The first `count` of the line: unlinked, and chained by `next` up to NULL. The last of the line leaves no LINE to the
- * caller's word. */
+/* The first `count` of the line: unlinked, and chained by `next` up to NULL. LINE is the caller's. */
 static struct filch__permit_node *cut_locked(struct filch__permits *permits, uint32_t count)
 {
     struct filch__permit_node *first = NULL, **tail = &first;

@@ -10,7 +10,7 @@
  *   try       who finds held < limit and no LINE           +1   CAS
  *   join      who finds none                       1            CAS under the lock, and the node is linked; or as try
  *   leave     a holder, no LINE                            -1   CAS
- *             ... LINE, held > limit                       -1   under the lock
+ *             ... LINE seen: held > limit, or LINE gone    -1   under the lock
  *             ... LINE                             0 or 1       under the lock: the permit goes to the first in line
  *   abandon   who stands in line                   0 or 1       under the lock
  *   resize    anybody                              0 or 1  +n   CAS under the lock: limit, and the first n are served
@@ -31,8 +31,8 @@
  *      other does not break.
  *   P2 leave, resize: unlock, then complete (waiter.h, W1). Who is told sees the same. A granter's last access to the
  *      gate is its unlock, before it tells the last of those it serves: that one may leave, close the gate and free it.
- *   P3 leave without LINE: the CAS is the leaver's last access. A permit that goes back under the lock does so only
- *      while somebody stands in line; and destroy takes the lock, behind all who did anything under it.
+ *   P3 The last access of who leaves is its CAS, or its unlock; of who abandons, its unlock; and destroy takes the lock
+ *      once. So who has seen that nobody is inside or in line may free the gate.
  * No wake-up is lost: join sets LINE by a CAS on a word without a free permit. Each leave or resize after that finds
  * LINE there and comes by the lock, behind the joiner, whose node is linked by then.
  * Progress: try and leave are lock-free while nobody stands in line; else a lock for a few instructions, for resize as
@@ -96,7 +96,7 @@ bool filch__permits_abandon(struct filch__permits *permits, struct filch__permit
 /* limit <= FILCH__PERMITS_MAX. Who then finds room is served, in order. */
 void filch__permits_resize(struct filch__permits *permits, uint32_t limit);
 
-bool filch__permits_leave_slow(struct filch__permits *permits); /* false: the line is gone */
+void filch__permits_leave_slow(struct filch__permits *permits);
 
 /* Take a permit, if one is free and nobody waits for it. */
 static inline bool filch__permits_try(struct filch__permits *permits)
@@ -111,12 +111,11 @@ static inline bool filch__permits_try(struct filch__permits *permits)
 /* Give a permit back, or to the first in line. Aborts when none is out. */
 static inline void filch__permits_leave(struct filch__permits *permits)
 {
-    do {
-        uint64_t word = filch__load_relaxed(&permits->word);
-        while ((int64_t)word >= (int64_t)FILCH__PERMITS_HELD)                          /* held, and no LINE */
-            if (filch__cas_acq_rel(&permits->word, &word, word - FILCH__PERMITS_HELD)) /* P1, P3; pairs with try() */
-                return;
-    } while (!filch__permits_leave_slow(permits));
+    uint64_t word = filch__load_relaxed(&permits->word);
+    while ((int64_t)word >= (int64_t)FILCH__PERMITS_HELD)                          /* held, and no LINE */
+        if (filch__cas_acq_rel(&permits->word, &word, word - FILCH__PERMITS_HELD)) /* P1, P3; pairs with try() */
+            return;
+    filch__permits_leave_slow(permits);
 }
 
 /* Is this a child of fork(2), in which those who hold its permits are not? */
