@@ -72,11 +72,12 @@ static void cancel_part(struct filch__strand *strand, void *ctx)
     pass_down_locked(strand, part->task, false);
 }
 
-/* Children of the task that were stolen from `runner`, or from each other. No strand is locked. */
+/* Children of the task that were stolen from `runner`, or from each other; tasks of a graph that it runs. No strand is
+ * locked. */
 static void pass_to_parts(struct filch_future *task, const struct filch__strand *runner)
 {
     struct part part = {task, runner};
-    if (filch__unlikely(filch__load_seq_cst(&runner->forks.active)))
+    if (filch__unlikely(filch__load_seq_cst(&runner->forks.active) || filch__load_seq_cst(&runner->parts))) /* F7, A1 */
         filch__strands_visit(&runner->pool->strands, cancel_part, &part);
 }
 

@@ -48,9 +48,9 @@ void filch__pool_settle(struct filch_pool *pool)
             filch__os_yield(); /* another one settles, or a producer is about to link */
             continue;
         }
-        if (pool->config.queue_limit)
-            filch__sub_seq_cst(&pool->accepted, 1);
-        filch__task_drop(pool, filch__container_of(link, struct filch_future, priv.link), -ECANCELED);
+        struct filch_future *future = filch__container_of(link, struct filch_future, priv.link);
+        filch__task_make_room(pool, future);
+        filch__task_drop(pool, future, -ECANCELED);
     }
 }
 

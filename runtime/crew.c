@@ -179,11 +179,9 @@ static void drop_entries(struct filch_pool *pool, bool (*while_)(struct filch_po
 {
     struct filch__link *link;
     while (while_(pool) && filch__inject_take(&pool->entry, &link, 1)) {
-        if (pool->config.queue_limit) {
-            filch__sub_seq_cst(&pool->accepted, 1);
-            filch__eventcount_notify(&pool->room);
-        }
-        filch__task_drop(pool, filch__container_of(link, struct filch_future, priv.link), status);
+        struct filch_future *future = filch__container_of(link, struct filch_future, priv.link);
+        filch__task_make_room(pool, future);
+        filch__task_drop(pool, future, status);
     }
     filch__pool_tell_closer(pool);
 }

@@ -177,6 +177,11 @@ static inline uintptr_t take_nearest(struct filch__worker *worker, enum filch__f
     return item;
 }
 
+void filch__worker_look_around(struct filch__worker *worker)
+{
+    worker->tick = UINT32_MAX; /* one before a multiple of all numbers */
+}
+
 static uintptr_t take_at_once(struct filch__worker *worker)
 {
     uintptr_t item = 0;

@@ -5,22 +5,9 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { STACK_SIZE_LEAST = 16 << 10, STACK_SIZE_DEFAULT = 1 << 20 };
-
-static void *default_alloc(void *ctx, size_t size)
-{
-    (void)ctx;
-    return malloc(size);
-}
-
-static void default_free(void *ctx, void *memory, size_t size)
-{
-    (void)ctx, (void)size;
-    free(memory);
-}
 
 /* Check what the caller gave, and put defaults in place of zeros. */
 static int complete_config(struct filch_pool_config *config, struct filch_allocator *ret_allocator)
@@ -35,13 +22,9 @@ static int complete_config(struct filch_pool_config *config, struct filch_alloca
         return -EINVAL;
     if (config->stack_size && (config->stack_size < STACK_SIZE_LEAST || config->stack_size > SIZE_MAX / 4))
         return -EINVAL;
-    *ret_allocator = (struct filch_allocator){.alloc = default_alloc, .free = default_free};
-    if (config->allocator) {
-        if (!config->allocator->alloc != !config->allocator->free)
-            return -EINVAL;
-        if (config->allocator->alloc)
-            *ret_allocator = *config->allocator;
-    }
+    int r = filch__allocator_choose(config->allocator, ret_allocator);
+    if (r)
+        return r;
     config->allocator = NULL;
     if (!config->min_workers && !no_idle)
         config->min_workers = 1;

@@ -17,6 +17,7 @@
  *   label, fn    the same, relaxed: dumps read them
  *   exposed      whoever puts the strand into that queue or takes it out (join.c)
  *   forks        forkstack.h
+ *   parts        any thread that runs the task or a part of it (graph.h)
  *   waiting      the thread that runs it, under `lock`; cancellers read it under `lock`
  * A switch: filch__strand_switch saves the registers of `from`, runs `to`, and returns, in a later switch back, the
  * strand that came before. Nobody may resume `from` before `to` says so (waiter.h, W3): the work that makes it
@@ -50,6 +51,7 @@ struct filch__strand {
     uint32_t lock;
     bool thread;  /* a thread's own stack */
     bool typed;   /* forks.active, on a line that its runner has at hand */
+    uint32_t parts; /* runs of graphs by the task that began here: other strands run parts of it */
     bool guarded; /* a page below the stack faults; else the canary tells */
     uint32_t id;
     char *low; /* the stack is [low, this structure) */

@@ -2,9 +2,30 @@
 #include "work.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 /* The table of victims, replaced whole when a worker comes or goes: thieves read it in a read section (reclaim.h), and
  * what was replaced is freed by a worker about to park. */
+
+static void *default_alloc(void *ctx, size_t size)
+{
+    (void)ctx;
+    return malloc(size);
+}
+
+static void default_free(void *ctx, void *memory, size_t size)
+{
+    (void)ctx, (void)size;
+    free(memory);
+}
+
+int filch__allocator_choose(const struct filch_allocator *given, struct filch_allocator *ret_allocator)
+{
+    if (given && !given->alloc != !given->free)
+        return -EINVAL;
+    *ret_allocator = given && given->alloc ? *given : (struct filch_allocator){default_alloc, default_free, NULL};
+    return 0;
+}
 
 void *filch__alloc_aligned(const struct filch_allocator *allocator, size_t size)
 {

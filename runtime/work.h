@@ -50,6 +50,7 @@ struct filch__record {
 enum {
     FILCH__FUTURE_OWN_THREAD = 1,
     FILCH__FUTURE_COPY = 2, /* made by submit_copy: data follows it */
+    FILCH__FUTURE_UNCOUNTED = 16, /* a part of what was accepted: queue_limit does not count it */
 };
 
 /* ---- one wait ---- */
@@ -198,12 +199,14 @@ void filch__worker_native(struct filch__worker *worker); /* the native stack's p
 void filch__worker_switch(struct filch__strand *from, struct filch__strand *to, enum filch__after after);
 void filch__task_run(struct filch__strand *strand, struct filch_future *future);
 void filch__task_drop(struct filch_pool *pool, struct filch_future *future, int status);
+void filch__task_make_room(struct filch_pool *pool, const struct filch_future *future); /* it is no longer queued */
 void filch__record_release(struct filch__record *record);
 
 /* find.c: where the next task comes from, and when to sleep. A word as in a deque; FILCH__LOOT: worker->loot is to be
  * run; 0: the worker is to end. */
 enum { FILCH__LOOT = 3 };
 uintptr_t filch__worker_next(struct filch__worker *worker);
+void filch__worker_look_around(struct filch__worker *worker); /* the next time, what others wait for comes first */
 bool filch__pool_has_work(struct filch_pool *pool);
 void filch__pool_look(struct filch_pool *pool); /* after a search has ended: is something left to be told of? */
 void filch__pool_tell_closer(struct filch_pool *pool); /* something ended: perhaps that was all */
@@ -245,6 +248,8 @@ void filch__permit_pass(struct filch_pool *pool, enum filch__gate_park how); /* 
 static inline bool filch__pool_may_start(const struct filch_pool *pool);
 
 /* victims.c: whom thieves visit, and what waits for a grace period */
+/* NULL: malloc and free. -EINVAL: one of the two is missing. */
+int filch__allocator_choose(const struct filch_allocator *given, struct filch_allocator *ret_allocator);
 void *filch__alloc_aligned(const struct filch_allocator *allocator, size_t size); /* to FILCH_CACHELINE */
 void filch__free_aligned(const struct filch_allocator *allocator, void *memory, size_t size);
 int filch__victims_init(struct filch_pool *pool);

@@ -19,9 +19,9 @@ void filch__record_release(struct filch__record *record)
 
 /* ---- tasks ---- */
 
-static void make_room(struct filch_pool *pool)
+void filch__task_make_room(struct filch_pool *pool, const struct filch_future *future)
 {
-    if (filch__likely(!pool->config.queue_limit))
+    if (filch__likely(!pool->config.queue_limit) || future->priv.flags & FILCH__FUTURE_UNCOUNTED)
         return;
     filch__sub_seq_cst(&pool->accepted, 1);
     filch__eventcount_notify(&pool->room);
@@ -100,7 +100,7 @@ void filch__task_run(struct filch__strand *strand, struct filch_future *future)
 {
     struct filch_pool *pool = strand->pool;
     struct filch__record *record = future->priv.record;
-    make_room(pool);
+    filch__task_make_room(pool, future);
     if (filch__unlikely(filch__load_relaxed(&pool->phase) == FILCH__POOL_CANCELLING))
         filch__future_drop(future);
     if (filch__unlikely(!filch__future_start(future, strand))) {

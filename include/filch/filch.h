@@ -8,6 +8,7 @@
 #include "fork.h"
 #include "future.h"
 #include "gate.h"
+#include "graph.h"
 #include "parallel.h"
 #include "pool.h"
 

@@ -42,6 +42,8 @@ struct filch_future {
 #define FILCH_TASK_OWN_THREAD                                                                                          \
     1u /* run on a thread's own stack; a wait blocks that thread and gives its permit to others */
 
+#define FILCH_TASK_RUN_ALWAYS 2u /* run also after a failed task; see graph.h */
+
 /* All zero = all defaults. Read during the call. A reserved field that is not zero, or an unknown flag, is -EINVAL;
  * a field that this version does not act on yet (priority, scope, gate, after) is -ENOTSUP when set.
  */
