@@ -8,7 +8,7 @@ enum { RETRY_NS = 10000000 }; /* while threads cannot be started */
 /* Nothing is queued. Workers' structures stay, so their deques may be looked at. */
 static bool queues_empty(struct filch_pool *pool)
 {
-    if (filch__inject_has_items(&pool->ready) || filch__inject_has_items(&pool->entry))
+    if (filch__inject_has_items(&pool->ready) || filch__entry_has_items(pool))
         return false;
     bool empty = true;
     filch__lock(&pool->lock);
@@ -42,15 +42,15 @@ static bool is_drained(struct filch_pool *pool)
 
 void filch__pool_settle(struct filch_pool *pool)
 {
-    struct filch__link *link;
-    while (filch__inject_has_items(&pool->entry)) {
-        if (!filch__inject_take(&pool->entry, &link, 1)) {
+    while (filch__entry_has_items(pool)) {
+        struct filch_future *future = filch__entry_take_any(pool);
+        if (!future) {
             filch__os_yield(); /* another one settles, or a producer is about to link */
             continue;
         }
         if (pool->config.queue_limit)
             filch__sub_seq_cst(&pool->accepted, 1);
-        filch__task_drop(pool, filch__container_of(link, struct filch_future, priv.link), -ECANCELED);
+        filch__task_drop(pool, future, -ECANCELED);
     }
 }
 

@@ -177,13 +177,13 @@ bool filch__crew_try_retire(struct filch__worker *worker)
 
 static void drop_entries(struct filch_pool *pool, bool (*while_)(struct filch_pool *pool), int status)
 {
-    struct filch__link *link;
-    while (while_(pool) && filch__inject_take(&pool->entry, &link, 1)) {
+    struct filch_future *future;
+    while (while_(pool) && (future = filch__entry_take_any(pool))) {
         if (pool->config.queue_limit) {
             filch__sub_seq_cst(&pool->accepted, 1);
             filch__eventcount_notify(&pool->room);
         }
-        filch__task_drop(pool, filch__container_of(link, struct filch_future, priv.link), status);
+        filch__task_drop(pool, future, status);
     }
     filch__pool_tell_closer(pool);
 }
