@@ -26,7 +26,8 @@ static struct filch_future *future_at(const struct filch_batch *batch, size_t i)
 /* Looked at again after each wait, which may have moved the task. */
 static struct filch__worker *deque_owner(const struct many *many)
 {
-    return filch__pool_in_task(many->pool) && !(many->flags & FILCH__FUTURE_RANKED) ? filch__worker_current() : NULL;
+    struct filch__worker *worker = filch__pool_in_task(many->pool) ? filch__worker_current() : NULL;
+    return worker && worker->permit && !(many->flags & FILCH__FUTURE_RANKED) ? worker : NULL;
 }
 
 static void flush_many(struct many *many)

@@ -92,17 +92,12 @@ int filch_wait(struct filch_future *future)
     return r < 0 ? r : filch__future_status(future);
 }
 
-static bool is_past(uint64_t deadline_ns)
-{
-    return deadline_ns != FILCH_NO_DEADLINE && (!deadline_ns || deadline_ns <= filch_now_ns());
-}
-
 int filch_wait_until(struct filch_future *future, uint64_t deadline_ns)
 {
     int r = look(future);
     if (r)
         return r < 0 ? r : 0;
-    return is_past(deadline_ns) ? -ETIMEDOUT : wait_for(future, deadline_ns, false);
+    return filch__is_past(deadline_ns) ? -ETIMEDOUT : wait_for(future, deadline_ns, false);
 }
 
 /* ---- waiting for several ---- */
@@ -154,7 +149,7 @@ static int wait_for_all(const struct set *set, size_t count, uint64_t deadline_n
         int r = look(at(set, i));
         if (r > 0)
             continue;
-        if (!r && is_past(deadline_ns))
+        if (!r && filch__is_past(deadline_ns))
             r = -ETIMEDOUT;
         if (!r && slept && i > 0) {
             /* Tasks mostly end in the order in which they were submitted, so the last one is waited for first, alone;
@@ -266,7 +261,7 @@ int filch_wait_any(struct filch_future *const futures[], size_t count, uint64_t 
         return 0;
     if (r)
         return r;
-    if (is_past(deadline_ns))
+    if (filch__is_past(deadline_ns))
         return -ETIMEDOUT;
     struct filch__wait wait;
     struct nodes nodes = {.used = 0};

@@ -11,6 +11,11 @@ struct filch_pool *filch__pool_resolve(const struct filch_pool *pool);
 /* Is the calling thread running a task of the pool? */
 bool filch__pool_in_task(const struct filch_pool *pool);
 
+static inline bool filch__is_past(uint64_t deadline_ns)
+{
+    return deadline_ns != FILCH_NO_DEADLINE && (!deadline_ns || deadline_ns <= filch_now_ns());
+}
+
 /* batch.c: 0, -EINVAL or -EOVERFLOW. */
 int filch__batch_check(const struct filch_batch *batch);
 

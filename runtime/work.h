@@ -286,6 +286,8 @@ int filch__wait_begin(struct filch__wait *wait, uint32_t refs, uint32_t mode, ui
                       struct filch_future *target);
 void filch__wait_block(struct filch__wait *wait);
 uint32_t filch__wait_end(struct filch__wait *wait, uint32_t undone); /* reasons of an interrupt, or 0 */
+void filch__permit_lend(struct filch__strand *strand); /* a body is about to block its thread; then, when it goes on: */
+void filch__permit_regain(struct filch__strand *strand);
 int filch__cancel(struct filch_future *future, bool timed_out);      /* as filch_cancel; and what it waits for */
 void filch__cancel_strand(struct filch__strand *strand);             /* the pool is being cancelled */
 bool filch__strand_asked_stop(const struct filch__strand *strand);
