@@ -10,7 +10,8 @@ struct many {
     const struct filch_batch *batch;
     filch_fn *fn;
     const struct filch_task_options *options;
-    struct filch__worker *worker; /* when the caller is a task of the pool: into its deque */
+    struct filch__worker *worker; /* when the caller is a task of the pool, and priority is normal: into its deque */
+    uint32_t flags;
     struct filch__chain chain;
     uintptr_t item[CHUNK];
     size_t items;
@@ -20,6 +21,13 @@ static struct filch_future *future_at(const struct filch_batch *batch, size_t i)
 {
     size_t stride = batch->future_stride ? batch->future_stride : sizeof(struct filch_future);
     return (struct filch_future *)(void *)((char *)batch->futures + i * stride);
+}
+
+/* Looked at again after each wait, which may have moved the task. */
+static struct filch__worker *deque_owner(const struct many *many)
+{
+    struct filch__worker *worker = filch__pool_in_task(many->pool) ? filch__worker_current() : NULL;
+    return worker && worker->permit && !(many->flags & FILCH__FUTURE_RANKED) ? worker : NULL;
 }
 
 static void flush_many(struct many *many)
@@ -37,10 +45,9 @@ static void flush_many(struct many *many)
             filch__store_relaxed(&worker->count.submitted, worker->count.submitted + many->items);
         else
             for (size_t i = many->items; i-- > 0;)
-                filch__inject_push(&pool->entry,
-                                   (struct filch__link *)(void *)&((struct filch_future *)many->item[i])->priv.link);
+                filch__entry_push(pool, (struct filch_future *)many->item[i]);
     }
-    filch__inject_push_chain(&pool->entry, &many->chain);
+    filch__entry_push_chain(pool, &many->chain, many->flags);
     many->items = 0;
     filch__pool_notify(pool);
 }
@@ -50,22 +57,20 @@ static int submit_one_of_many(struct many *many, struct filch_future *future, vo
     struct filch__record *record = NULL;
     int r = many->options ? filch__record_new(many->pool, future, many->options, &record) : 0;
     size_t count;
-    uint32_t flags = many->options ? filch__options_flags(many->options) : 0;
     if (!r && many->pool->config.queue_limit) {
         flush_many(many); /* what was prepared must be able to make room */
-        r = filch__room_make(many->pool, 1, flags & FILCH__FUTURE_OWN_THREAD, &count);
-        many->worker =
-            filch__pool_in_task(many->pool) ? filch__worker_current() : NULL; /* the wait may have moved the task */
+        r = filch__room_make(many->pool, 1, many->flags & FILCH__FUTURE_OWN_THREAD, &count);
+        many->worker = deque_owner(many);
     }
     if (r < 0) {
         if (record)
             filch__record_release(record);
         return r;
     }
-    filch__task_fill(future, many->fn, data, record, flags, many->options ? many->options->completions : NULL);
+    filch__task_fill(future, many->fn, data, record, many->flags, many->options ? many->options->completions : NULL);
     if (r == FILCH__ROOM_RUN_HERE) {
         filch__run_here(many->pool, future);
-        many->worker = filch__pool_in_task(many->pool) ? filch__worker_current() : NULL;
+        many->worker = deque_owner(many);
     } else if (many->worker) {
         many->item[many->items++] = (uintptr_t)future;
     } else {
@@ -104,8 +109,11 @@ int filch_submit_many(struct filch_pool *pool, const struct filch_batch *batch, 
         return r;
     struct many many = {.batch = batch, .fn = fn, .options = options};
     int error = check_many(&pool, fn, options), result = error; /* error: for this future and all after it */
-    many.pool = error ? NULL : pool;
-    many.worker = !error && filch__pool_in_task(pool) ? filch__worker_current() : NULL;
+    if (!error) {
+        many.pool = pool;
+        many.flags = options ? filch__options_flags(options) : 0;
+        many.worker = deque_owner(&many);
+    }
     filch__chain_init(&many.chain);
     for (size_t i = 0; i < batch->count; i++) {
         struct filch_future *future = future_at(batch, i);

@@ -159,7 +159,7 @@ int filch__wait_begin(struct filch__wait *wait, uint32_t refs, uint32_t mode, ui
 #else
     (void)die_in_section;
 #endif
-    if (strand->thread || !filch__crew_reserve_strand(strand->worker)) {
+    if (strand->thread || strand->blocking || !filch__crew_reserve_strand(strand->worker)) {
         filch__waiter_init_thread(&wait->waiter, refs, mode);
     } else {
         filch__waiter_init(&wait->waiter, refs, mode, filch__strand_ready, strand);
@@ -208,11 +208,11 @@ struct filch__waits filch__pool_waits(const struct filch_pool *pool)
     return waits;
 }
 
-/* A body on a thread's own stack, or one that finds no memory for another strand, blocks its thread. Its permit serves
- * others meanwhile. */
-static void block_thread(struct filch__wait *wait)
+/* ---- bodies that block their thread ---- */
+
+/* From here on the thread holds no permit: it serves others. */
+void filch__permit_lend(struct filch__strand *strand)
 {
-    struct filch__strand *strand = wait->strand;
     struct filch_pool *pool = strand->pool;
     struct filch__worker *worker = strand->worker;
     if (worker) {
@@ -227,7 +227,13 @@ static void block_thread(struct filch__wait *wait)
     filch__permit_leave(pool);
     if (filch__unlikely(worker && filch__load_relaxed(&pool->start_failed)))
         filch__crew_drop_stranded(pool, worker);
-    filch__waiter_sleep(&wait->waiter, wait->deadline_ns);
+}
+
+/* Waits for a permit, ahead of tasks that have not begun. */
+void filch__permit_regain(struct filch__strand *strand)
+{
+    struct filch_pool *pool = strand->pool;
+    struct filch__worker *worker = strand->worker;
     filch__permit_claim(pool);
     filch__sub_seq_cst(&pool->blocked, 1);
     if (worker) {
@@ -239,12 +245,20 @@ static void block_thread(struct filch__wait *wait)
     }
 }
 
+/* A body on a thread's own stack, or one that finds no memory for another strand. */
+static void block_thread(struct filch__wait *wait)
+{
+    filch__permit_lend(wait->strand);
+    filch__waiter_sleep(&wait->waiter, wait->deadline_ns);
+    filch__permit_regain(wait->strand);
+}
+
 void filch__wait_block(struct filch__wait *wait)
 {
     struct filch__strand *strand = wait->strand;
     if (filch__waiter_fired(&wait->waiter))
         return;
-    if (!strand) {
+    if (!strand || strand->blocking) {
         filch__waiter_sleep(&wait->waiter, wait->deadline_ns);
         return;
     }

@@ -8,7 +8,7 @@ enum { RETRY_NS = 10000000 }; /* while threads cannot be started */
 /* Nothing is queued. Workers' structures stay, so their deques may be looked at. */
 static bool queues_empty(struct filch_pool *pool)
 {
-    if (filch__inject_has_items(&pool->ready) || filch__inject_has_items(&pool->entry))
+    if (filch__inject_has_items(&pool->ready) || filch__entry_has_items(pool))
         return false;
     bool empty = true;
     filch__lock(&pool->lock);
@@ -42,13 +42,12 @@ static bool is_drained(struct filch_pool *pool)
 
 void filch__pool_settle(struct filch_pool *pool)
 {
-    struct filch__link *link;
-    while (filch__inject_has_items(&pool->entry)) {
-        if (!filch__inject_take(&pool->entry, &link, 1)) {
+    while (filch__entry_has_items(pool)) {
+        struct filch_future *future = filch__entry_take_any(pool);
+        if (!future) {
             filch__os_yield(); /* another one settles, or a producer is about to link */
             continue;
         }
-        struct filch_future *future = filch__container_of(link, struct filch_future, priv.link);
         filch__task_make_room(pool, future);
         filch__task_drop(pool, future, -ECANCELED);
     }

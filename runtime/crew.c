@@ -177,9 +177,8 @@ bool filch__crew_try_retire(struct filch__worker *worker)
 
 static void drop_entries(struct filch_pool *pool, bool (*while_)(struct filch_pool *pool), int status)
 {
-    struct filch__link *link;
-    while (while_(pool) && filch__inject_take(&pool->entry, &link, 1)) {
-        struct filch_future *future = filch__container_of(link, struct filch_future, priv.link);
+    struct filch_future *future;
+    while (while_(pool) && (future = filch__entry_take_any(pool))) {
         filch__task_make_room(pool, future);
         filch__task_drop(pool, future, status);
     }

@@ -3,6 +3,7 @@
 
 enum {
     FAIR_EVERY = 61, /* Go's scheduler chose it; a prime, so that it does not beat with the program's own rhythm */
+    LOW_TURN = 30,   /* the look of each so many that begins with low priority: not beside the fair one */
 #ifdef FILCH_MODEL
     SEARCH_ROUNDS = 1, /* in a model time is steps, and a second look finds what the last look before sleeping finds */
     ASK_EVERY = 1,
@@ -27,7 +28,7 @@ static void requeue(struct filch_pool *pool, uintptr_t item)
         return;
     }
     filch__add_relaxed(&pool->requeued, 1); /* the queue counts it as submitted once more */
-    filch__inject_push(&pool->entry, (struct filch__link *)(void *)&((struct filch_future *)item)->priv.link);
+    filch__entry_push(pool, (struct filch_future *)item);
 }
 
 static uintptr_t take_own(struct filch__worker *worker)
@@ -81,20 +82,39 @@ static uintptr_t take_entry(struct filch__worker *worker)
     struct filch_pool *pool = worker->pool;
     struct filch__link *link[FILCH__HANDFUL + 1];
     uintptr_t item[FILCH__HANDFUL];
-    size_t fair = filch__inject_size(&pool->entry);
+    struct filch__inject *entry = &pool->entry[FILCH__NORMAL];
+    size_t fair = filch__inject_size(entry);
     if (!fair)
         return 0;
     fair = fair / 2 / (filch__load_relaxed(&pool->threads) + 1) + 1;
-    size_t count = filch__inject_take(&pool->entry, link, fair < FILCH__HANDFUL ? fair : FILCH__HANDFUL);
+    size_t count = filch__inject_take(entry, link, fair < FILCH__HANDFUL ? fair : FILCH__HANDFUL);
     if (!count)
         return 0;
     for (size_t i = 1; i < count; i++)
         item[i - 1] = (uintptr_t)future_of(link[i]);
     if (count > 1)
         keep(worker, item, count - 1);
-    if (count > 1 || filch__inject_has_items(&pool->entry))
+    if (count > 1 || filch__inject_has_items(entry))
         filch__pool_share(pool);
     return (uintptr_t)future_of(link[0]);
+}
+
+static uintptr_t take_ranked(struct filch__worker *worker, enum filch__priority level)
+{
+    struct filch_pool *pool = worker->pool;
+    struct filch_future *future = filch__entry_take(pool, level);
+    if (future && filch__inject_has_items(&pool->entry[level]))
+        filch__pool_share(pool);
+    return (uintptr_t)future;
+}
+
+/* There are other priorities than the normal one. What goes on goes before what begins. */
+static filch__cold uintptr_t take_high(struct filch__worker *worker)
+{
+    uintptr_t item = worker->tick % FAIR_EVERY == LOW_TURN ? take_ranked(worker, FILCH__LOW) : 0;
+    if (!item)
+        item = take_ready(worker);
+    return item ? item : take_ranked(worker, FILCH__HIGH);
 }
 
 /* By force, when nothing else is to be had: the later half of somebody's handful. In a read section. */
@@ -160,6 +180,13 @@ static uintptr_t take_fairly(struct filch__worker *worker)
     return item;
 }
 
+/* What came before everything else, had it not been another's turn; and what comes after everything else. */
+static filch__cold uintptr_t take_last(struct filch__worker *worker)
+{
+    uintptr_t item = take_ranked(worker, FILCH__HIGH);
+    return item ? item : take_ranked(worker, FILCH__LOW);
+}
+
 /* The nearest work first: what is ready to go on, the worker's own, what is queued, what others have. */
 static inline uintptr_t take_nearest(struct filch__worker *worker, enum filch__force force)
 {
@@ -174,6 +201,8 @@ static inline uintptr_t take_nearest(struct filch__worker *worker, enum filch__f
         item = FILCH__LOOT;
     if (!item)
         item = steal(worker, force);
+    if (!item && filch__unlikely(filch__load_relaxed(&worker->pool->ranked)))
+        item = take_last(worker);
     return item;
 }
 
@@ -192,13 +221,15 @@ static uintptr_t take_at_once(struct filch__worker *worker)
     }
     if (filch__unlikely(++worker->tick % FAIR_EVERY == 0))
         item = take_fairly(worker);
+    else if (filch__unlikely(filch__load_relaxed(&worker->pool->ranked)))
+        item = take_high(worker);
     return item ? item : take_nearest(worker, FILCH__FORCE_NO);
 }
 
 /* A parked worker's last look, and every look that must not miss: sequentially consistent (G1). */
 bool filch__pool_has_work(struct filch_pool *pool)
 {
-    if (filch__inject_has_items(&pool->ready) || filch__inject_has_items(&pool->entry) ||
+    if (filch__inject_has_items(&pool->ready) || filch__entry_has_items(pool) ||
         filch__inject_has_items(&pool->exposed))
         return true;
     filch__reclaim_enter();
@@ -237,7 +268,10 @@ static uintptr_t search(struct filch__worker *worker)
 {
     uintptr_t item = 0;
     for (int round = 0; round < SEARCH_ROUNDS && !item; round++) {
-        item = take_nearest(worker, force_in(round));
+        if (filch__unlikely(filch__load_relaxed(&worker->pool->ranked)))
+            item = take_ranked(worker, FILCH__HIGH);
+        if (!item)
+            item = take_nearest(worker, force_in(round));
         if (!item)
             filch__os_pause();
     }

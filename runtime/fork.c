@@ -60,7 +60,7 @@ static int run_root(void *data)
 static int run_in(struct filch_pool *pool, struct root *root)
 {
     struct filch__strand *strand = filch__strand_current();
-    if (strand && strand->task && (!pool || pool == strand->pool))
+    if (strand && strand->task && !strand->blocking && (!pool || pool == strand->pool))
         return run_here(strand, root);
     struct filch_future future = {{0}};
     int r = filch_submit(pool, &future, run_root, root);

@@ -72,7 +72,7 @@ static struct filch_pool *create(const struct filch_pool_config *config, const s
     pool->generation = filch__load_relaxed(&filch__generation);
     snprintf(pool->name, sizeof pool->name, "%s", config->name ? config->name : "filch");
     filch__gate_init(&pool->gate, config->max_concurrency);
-    filch__inject_init(&pool->entry);
+    filch__entry_init(pool);
     filch__inject_init(&pool->ready);
     filch__inject_init(&pool->exposed);
     filch__eventcount_init(&pool->room);

@@ -94,7 +94,7 @@ void filch__run_here(struct filch_pool *pool, struct filch_future *future)
 {
     struct filch__strand *current = filch__strand_current();
     filch__add_relaxed(&pool->outside_submitted, 1);
-    if (current && current->task && current->pool == pool) { /* under this task's permit */
+    if (current && current->task && current->pool == pool && !current->blocking) { /* under this task's permit */
         const char *label = filch__load_relaxed(&current->label);
         filch_fn *fn = filch__load_relaxed(&current->fn);
         filch__task_run(current, future);

@@ -32,14 +32,14 @@ static void collect(struct filch_pool *pool, struct filch_pool_stats *stats)
         add_worker(stats, worker);
     }
     uint64_t gate = filch__load_relaxed(&pool->gate);
-    stats->submitted += filch__inject_pushed(&pool->entry) + filch__load_relaxed(&pool->outside_submitted) -
+    stats->submitted += filch__entry_pushed(pool) + filch__load_relaxed(&pool->outside_submitted) -
                         filch__load_relaxed(&pool->requeued);
     stats->run += filch__load_relaxed(&pool->outside_run);
     stats->dropped += filch__load_relaxed(&pool->outside_dropped);
     stats->blocked_waits += filch__load_relaxed(&pool->outside_waits);
     stats->wakes = filch__load_relaxed(&pool->wakes);
     stats->failed_starts = filch__load_relaxed(&pool->failed_starts);
-    stats->queue_depth += filch__inject_size(&pool->entry) + filch__inject_size(&pool->ready);
+    stats->queue_depth += filch__entry_size(pool) + filch__inject_size(&pool->ready);
     struct filch__waits waits = filch__pool_waits(pool);
     stats->suspended = waits.begun > waits.ended ? waits.begun - waits.ended : 0;
     stats->workers = filch__load_relaxed(&pool->threads);

@@ -15,6 +15,7 @@
  *   worker       whoever switches to it, before
  *   task         the thread that runs it
  *   label, fn    the same, relaxed: dumps read them
+ *   blocking     the thread that runs it
  *   exposed      whoever puts the strand into that queue or takes it out (join.c)
  *   forks        forkstack.h
  *   parts        any thread that runs the task or a part of it (graph.h)
@@ -52,6 +53,7 @@ struct filch__strand {
     bool thread;  /* a thread's own stack */
     bool typed;   /* forks.active, on a line that its runner has at hand */
     uint32_t parts; /* runs of graphs by the task that began here: other strands run parts of it */
+    bool blocking; /* in filch_blocking: its thread has no permit, and waits block it */
     bool guarded; /* a page below the stack faults; else the canary tells */
     uint32_t id;
     char *low; /* the stack is [low, this structure) */

@@ -36,7 +36,7 @@ int filch__options_check(const struct filch_task_options *options)
     if (options->flags & ~FILCH_TASK_OWN_THREAD || filch__any_set(options->reserved, 4) || options->priority < -1 ||
         options->priority > 1 || (options->after_count && !options->after))
         return -EINVAL;
-    if (options->priority || options->scope || options->gate || options->after_count)
+    if (options->scope || options->gate || options->after_count)
         return -ENOTSUP;
     return 0;
 }
@@ -132,7 +132,10 @@ int filch_submit(struct filch_pool *pool, struct filch_future *future, filch_fn 
 
 uint32_t filch__options_flags(const struct filch_task_options *options)
 {
-    return options->flags & FILCH_TASK_OWN_THREAD ? FILCH__FUTURE_OWN_THREAD : 0;
+    uint32_t flags = options->flags & FILCH_TASK_OWN_THREAD ? FILCH__FUTURE_OWN_THREAD : 0;
+    if (options->priority)
+        flags |= options->priority > 0 ? FILCH__FUTURE_HIGH : FILCH__FUTURE_LOW;
+    return flags;
 }
 
 int filch_submit_with(struct filch_pool *pool, struct filch_future *future, filch_fn *fn, void *data,

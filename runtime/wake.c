@@ -137,11 +137,11 @@ void filch__strand_ready(void *target)
 void filch__enqueue(struct filch_pool *pool, struct filch_future *future)
 {
     struct filch__worker *worker = filch__worker_current();
-    if (worker && worker->pool == pool && worker->permit &&
+    if (worker && worker->pool == pool && worker->permit && !(future->priv.flags & FILCH__FUTURE_RANKED) &&
         !filch__deque_push(&worker->deque, (uintptr_t)future, &pool->allocator))
         filch__count(&worker->count.submitted);
     else
-        filch__inject_push(&pool->entry, (struct filch__link *)(void *)&future->priv.link);
+        filch__entry_push(pool, future);
     filch__pool_notify(pool);
 }
 

@@ -2,17 +2,17 @@
 /* work.h - what the workers of a pool share, and what each keeps for itself.
  *
  * Where a task can be, from submit to end:
- *   entry queue (outside threads), or the deque of the submitting worker
+ *   entry queue (outside threads; high and low priority), or the deque of the submitting worker
  *   -> a worker's handful -> running on that worker's strand, or on a thief's
  *   -> suspended, if it waits -> ready: the deque of the worker that completed what it waited for, or the ready queue
  *   -> running again, anywhere -> done.
  * Children of typed tasks lie on their strand's fork stack until they are synced or stolen (join.c).
  * A word in a deque is a future, or a strand with bit 0 set.
  *
- * Order of search: ready queue, own deque, handful, entry queue, children of suspended strands, other deques, children of
- * running strands, other handfuls and private children by force; every 61st time
- * the queues, the handful and the far end of the own deque come first, so that nothing starves behind a worker that
- * feeds itself.
+ * Order of search: ready queue, tasks of high priority, own deque, handful, entry queue, children of suspended strands,
+ * other deques, children of running strands, other handfuls and private children by force, tasks of low priority. Every
+ * 61st time the queues, the handful and the far end of the own deque come first, so that nothing starves behind a worker
+ * that feeds itself or behind high priority; and another time in 61, low priority.
  *
  * Locks, none held while task code runs or anything waits: pool->lock (threads coming and going) is taken before
  * strands.lock; keeper.lock before a strand's lock; claim_lock and eventcounts innermost.
@@ -50,6 +50,9 @@ struct filch__record {
 enum {
     FILCH__FUTURE_OWN_THREAD = 1,
     FILCH__FUTURE_COPY = 2, /* made by submit_copy: data follows it */
+    FILCH__FUTURE_HIGH = 4,
+    FILCH__FUTURE_LOW = 8,
+    FILCH__FUTURE_RANKED = FILCH__FUTURE_HIGH | FILCH__FUTURE_LOW,
     FILCH__FUTURE_UNCOUNTED = 16, /* a part of what was accepted: queue_limit does not count it */
 };
 
@@ -68,6 +71,7 @@ struct filch__wait {
 /* ---- one worker ---- */
 
 enum filch__after { FILCH__AFTER_NOTHING, FILCH__AFTER_CACHE, FILCH__AFTER_COMMIT };
+enum filch__priority { FILCH__NORMAL, FILCH__HIGH, FILCH__LOW, FILCH__PRIORITIES };
 enum filch__token { FILCH__TOKEN_NONE, FILCH__TOKEN_RUN, FILCH__TOKEN_LOOK, FILCH__TOKEN_RETIRE };
 enum filch__thread_state { FILCH__THREAD_NONE, FILCH__THREAD_LIVE, FILCH__THREAD_ENDED };
 enum { FILCH__CACHE_STRANDS = 32 };
@@ -160,12 +164,13 @@ struct filch_pool {
     uint32_t min_workers;  /* written under lock */
     uint32_t stopping;     /* nobody starts or stays parked */
     uint32_t start_failed; /* the last thread that was needed could not be started, nor a little later */
+    uint32_t ranked;       /* there was a task of another priority than the normal one */
     struct filch__table *table;
 
     _Alignas(FILCH_CACHELINE) uint64_t gate;
     _Alignas(FILCH_CACHELINE) uint64_t idle; /* stack of parked workers: version 32, id + 1 below */
     uint64_t wakes;
-    struct filch__inject entry; /* tasks of outside threads */
+    struct filch__inject entry[FILCH__PRIORITIES]; /* tasks of outside threads, and all that are not normal */
     struct filch__inject ready; /* strands made ready by outside threads */
     struct filch__inject exposed; /* strands that are suspended with children to be stolen */
 
@@ -213,6 +218,16 @@ void filch__pool_tell_closer(struct filch_pool *pool); /* something ended: perha
 void filch__worker_rest(struct filch__worker *worker);   /* park, without a permit */
 void filch__worker_flush(struct filch__worker *worker);  /* a worker that ends gives its deque away */
 void filch__worker_gather(struct filch__worker *worker); /* the same, with what other workers have */
+
+/* entry.c: tasks that nobody has taken yet, by priority */
+void filch__entry_init(struct filch_pool *pool);
+void filch__entry_push(struct filch_pool *pool, struct filch_future *future);
+void filch__entry_push_chain(struct filch_pool *pool, struct filch__chain *chain, uint32_t flags); /* of the futures */
+bool filch__entry_has_items(const struct filch_pool *pool);                                        /* N2 */
+size_t filch__entry_size(const struct filch_pool *pool);
+uint64_t filch__entry_pushed(const struct filch_pool *pool);
+struct filch_future *filch__entry_take(struct filch_pool *pool, enum filch__priority level); /* NULL: none to be had */
+struct filch_future *filch__entry_take_any(struct filch_pool *pool);
 
 /* join.c: typed tasks and their stolen children */
 enum filch__force {
@@ -276,6 +291,8 @@ int filch__wait_begin(struct filch__wait *wait, uint32_t refs, uint32_t mode, ui
                       struct filch_future *target);
 void filch__wait_block(struct filch__wait *wait);
 uint32_t filch__wait_end(struct filch__wait *wait, uint32_t undone); /* reasons of an interrupt, or 0 */
+void filch__permit_lend(struct filch__strand *strand); /* a body is about to block its thread; then, when it goes on: */
+void filch__permit_regain(struct filch__strand *strand);
 int filch__cancel(struct filch_future *future, bool timed_out);      /* as filch_cancel; and what it waits for */
 void filch__cancel_strand(struct filch__strand *strand);             /* the pool is being cancelled */
 bool filch__strand_asked_stop(const struct filch__strand *strand);

@@ -4,6 +4,7 @@
 #define FILCH_FILCH_H
 
 #include "base.h"
+#include "blocking.h"
 #include "completions.h"
 #include "fork.h"
 #include "future.h"

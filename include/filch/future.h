@@ -45,12 +45,13 @@ struct filch_future {
 #define FILCH_TASK_RUN_ALWAYS 2u /* run also after a failed task; see graph.h */
 
 /* All zero = all defaults. Read during the call. A reserved field that is not zero, or an unknown flag, is -EINVAL;
- * a field that this version does not act on yet (priority, scope, gate, after) is -ENOTSUP when set.
+ * a field that this version does not act on yet (scope, gate, after) is -ENOTSUP when set.
  */
 struct filch_task_options {
     const char *name;    /* a static string, for dumps and messages */
     unsigned flags;      /* FILCH_TASK_... */
-    int priority;        /* 0 */
+    int priority;        /* 1: before all that is queued; -1: when nothing else is. Of 64 tasks that a busy worker begins
+                          * each level gets one, so that none starves. 0: normal */
     uint64_t timeout_ns; /* from its start: then it is asked to stop, and its status is -ETIMEDOUT. 0: none */
     struct filch_scope *scope;
     struct filch_gate *gate;

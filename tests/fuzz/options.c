@@ -19,9 +19,8 @@ static void spoil(struct choice *choice)
         options->reserved[input_below(&world.input, 4)] = 1;
         break;
     case 3:
-        options->priority = input_rarely(&world.input, 2) ? 1 : -1;
-        allow(&choice->errors, -ENOTSUP);
-        return;
+        options->priority = input_rarely(&world.input, 2) ? 2 : -2;
+        break;
     case 4:
         options->scope = (struct filch_scope *)after;
         allow(&choice->errors, -ENOTSUP);
@@ -54,6 +53,8 @@ struct choice pick_options(void (*dropped)(void *data, int status))
     choice.options.name = bits & 1 ? "fuzzed" : NULL;
     choice.options.flags = bits & 2 ? FILCH_TASK_OWN_THREAD : 0;
     choice.options.dropped = bits & 4 ? dropped : NULL;
+    if (bits & 32)
+        choice.options.priority = input_below(&world.input, 2) ? 1 : -1;
     if (bits & 8)
         choice.options.timeout_ns = timeouts[input_below(&world.input, 4)];
     if (bits & 16) {

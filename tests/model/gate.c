@@ -167,6 +167,80 @@ MC_MODEL(park_2_submitters, "two workers || two submitters", .preemptions = 1, .
     model_close();
 }
 
+/* ---- tasks of high priority, whose queue is looked at only when there ever was one (E1) ---- */
+
+static void begin_entry(void)
+{
+    model_begin(2, FILCH__IDLE);
+    model_pool = mc_zalloc(sizeof *model_pool);
+    filch__gate_init(&model_pool->gate, 1);
+    filch__entry_init(model_pool);
+    mc_assert(filch__gate_notify(&model_pool->gate, true) == FILCH__NOTIFY_START); /* a worker that searches */
+}
+
+static enum filch__gate_notify publish_high(int i)
+{
+    future[i]->priv.flags = FILCH__FUTURE_HIGH;
+    filch__entry_push(model_pool, future[i]);
+    return filch__gate_notify(&model_pool->gate, false);
+}
+
+static void *parks_and_looks(void *ret_seen)
+{
+    mc_assert(filch__gate_park(&model_pool->gate, true) == FILCH__PARK_PLAIN);
+    *(bool *)ret_seen = filch__entry_has_items(model_pool);
+    return NULL;
+}
+
+MC_MODEL(entry_flag, "the first task of high priority || the searching worker parks", .preemptions = MC_ANY,
+         .stale = MC_ANY)
+{
+    bool seen;
+    begin_entry();
+    int a = mc_spawn(parks_and_looks, &seen);
+    enum filch__gate_notify how = publish_high(0);
+    mc_join(a);
+    mc_assert(seen || how == FILCH__NOTIFY_WAKE);
+}
+
+static void *first_of_high(void *ret_how)
+{
+    *(enum filch__gate_notify *)ret_how = publish_high(1);
+    return NULL;
+}
+
+/* The first may be anywhere between its flag and its item, so that only the second one's own look counts. */
+MC_MODEL(entry_flag_of_another, "two tasks of high priority || the searching worker parks", .preemptions = 3, .stale = 3)
+{
+    bool seen;
+    enum filch__gate_notify first, second;
+    begin_entry();
+    int a = mc_spawn(parks_and_looks, &seen), b = mc_spawn(first_of_high, &first);
+    second = publish_high(0);
+    mc_join(a);
+    mc_assert(seen || second == FILCH__NOTIFY_WAKE || filch__gate_admitted(filch__load_relaxed(&model_pool->gate)));
+    mc_join(b);
+}
+
+static void submit_high(int i)
+{
+    struct filch_task_options options = {.priority = 1};
+    mc_assert(filch_submit_with(model_pool, future[i], model_body, MODEL_ARG(i), &options) == 0);
+}
+
+MC_MODEL(park_high, "one worker, perhaps on its way to park || a submit, and one of high priority", .preemptions = 2,
+         .stale = 1)
+{
+    model_begin(2, FILCH__IDLE);
+    model_open(1, 1, 0);
+    model_submit(0, model_body);
+    submit_high(1);
+    mc_assert(filch_wait(future[0]) == 7 && filch_wait(future[1]) == 7);
+    mc_quiet(true);
+    mc_assert(model_ran(0) == 1 && model_ran(1) == 1);
+    model_close();
+}
+
 /* ---- no permit idles while work waits: two tasks that need one another ---- */
 
 MC_MODEL(gate_both, "two workers || two tasks, each of which ends only while the other runs", .preemptions = 1,

@@ -93,6 +93,7 @@ static void submit_slot(struct player *player, struct slot *slot)
     struct filch_task_options options = {
         .name = "chaos",
         .flags = random_below(random, 8) ? 0 : FILCH_TASK_OWN_THREAD,
+        .priority = random_below(random, 4) ? 0 : (int)random_below(random, 3) - 1,
         .timeout_ns = random_below(random, 3) ? 0 : 1 + random_below(random, 300000),
         .completions = random_below(random, 2) ? player->queue : NULL,
         .dropped = dropped,

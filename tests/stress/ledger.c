@@ -111,6 +111,7 @@ static void submit_one(struct ledger *ledger, struct entry *entry, uint64_t *ran
         entry->timed = true;
         break;
     case 3:
+        options.priority = (int)random_below(random, 3) - 1;
         break;
     default:
         note_submit(entry, PLAIN, filch_submit(ledger->pool, &entry->future, run_entry, entry));
@@ -120,10 +121,11 @@ static void submit_one(struct ledger *ledger, struct entry *entry, uint64_t *ran
     note_submit(entry, WITH_OPTIONS, result);
 }
 
-static void submit_batch(struct ledger *ledger, struct entry *entries, unsigned count)
+static void submit_batch(struct ledger *ledger, struct entry *entries, unsigned count, uint64_t *random)
 {
     struct filch_batch batch = {&entries->future, sizeof *entries, entries, sizeof *entries, count};
-    struct filch_task_options options = {.dropped = drop_entry};
+    struct filch_task_options options = {.dropped = drop_entry,
+                                         .priority = random_below(random, 4) ? 0 : (int)random_below(random, 3) - 1};
     (void)filch_submit_many(ledger->pool, &batch, run_entry, &options);
     for (unsigned i = 0; i < count; i++) { /* done already with an error of submit's, or accepted */
         bool refused =
@@ -170,7 +172,7 @@ static int run_entry(void *data)
     unsigned kind = random_below(&random, 10), children = 1 + random_below(&random, most_children);
     struct entry *below = kind < 5 ? take_entries(ledger, children) : NULL;
     if (below && kind == 0)
-        submit_batch(ledger, below, children);
+        submit_batch(ledger, below, children, &random);
     else if (below)
         for (unsigned i = 0; i < children; i++)
             submit_one(ledger, &below[i], &random);
@@ -194,7 +196,7 @@ static void *work_outside(void *data)
         if (!entries)
             return NULL;
         if (count > 1 && random_below(&random, 2))
-            submit_batch(ledger, entries, count);
+            submit_batch(ledger, entries, count, &random);
         else
             for (unsigned i = 0; i < count; i++)
                 submit_one(ledger, &entries[i], &random);

@@ -24,9 +24,8 @@ MUTANTS = [
       "filch__inject_push(&pool->ready, &strand->link);",
       ["strand_wait"]),
     M("submit: nobody is notified", "wake.c",
-      """filch__inject_push(&pool->entry, (struct filch__link *)(void *)&future->priv.link);
-         filch__pool_notify(pool);""",
-      "filch__inject_push(&pool->entry, (struct filch__link *)(void *)&future->priv.link);",
+      "filch__entry_push(pool, future); filch__pool_notify(pool);",
+      "filch__entry_push(pool, future);",
       ["park_1_worker"]),
     M("notify: the worker is not woken", "wake.c",
       "filch__add_relaxed(&pool->wakes, 1); tell(idle_pop(pool), FILCH__TOKEN_RUN);",
@@ -225,7 +224,7 @@ MUTANTS = [
       "; /* G1",
       ["gate_both"]),
     M("share: a task taken of many wakes nobody", "find.c",
-      "if (count > 1 || filch__inject_has_items(&pool->entry)) filch__pool_share(pool);",
+      "if (count > 1 || filch__inject_has_items(entry)) filch__pool_share(pool);",
       "",
       ["park_2_tasks", "gate_both"],
       equivalent="The searcher that found it looks again; between tasks the next take shares."),
@@ -272,6 +271,34 @@ MUTANTS = [
       "filch__store_release(&pool->table, table); /* pairs",
       "filch__store_relaxed(&pool->table, table); /* pairs",
       ["gate_grow", "gate_grow --stale 2"]),
+
+    # ---- entry.c: tasks of other priorities than the normal one ----
+    M("entry: the flag is set relaxed (E1)", "entry.c",
+      "filch__store_seq_cst(&pool->ranked, 1);",
+      "filch__store_relaxed(&pool->ranked, 1);",
+      ["entry_flag", "park_high"]),
+    M("entry: the flag is set after the item is in sight (E1)", "entry.c",
+      "filch__inject_push(queue_for(pool, future->priv.flags), link_of(future));",
+      """uint32_t ranked = filch__load_relaxed(&pool->ranked);
+         filch__inject_push(queue_for(pool, future->priv.flags), link_of(future));
+         if (!ranked && future->priv.flags & FILCH__FUTURE_RANKED) {
+             filch__store_relaxed(&pool->ranked, 0);
+             filch__pool_notify(pool);
+             filch__store_relaxed(&pool->ranked, 1);
+         }""",
+      ["entry_flag", "park_high"]),
+    M("entry: the last look reads the flag relaxed (E1)", "entry.c",
+      "return filch__load_seq_cst(&pool->ranked) ?",
+      "return filch__load_relaxed(&pool->ranked) ?",
+      ["entry_flag", "park_high"]),
+    M("entry: the last look does not look at high priority", "entry.c",
+      "unsigned level = levels(pool); while",
+      "unsigned level = FILCH__NORMAL + 1; while",
+      ["park_high"]),
+    M("entry: set by another thread, the flag is read with acquire (E1)", "entry.c",
+      "if (!filch__load_seq_cst(&pool->ranked)) /* E1 */",
+      "if (!filch__load_acquire(&pool->ranked))",
+      ["entry_flag_of_another"]),
 
     # ---- submit.c, close.c ----
     M("close: a late submit does not settle", "submit.c",

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#include "pool.h"
+
+#include <filch/blocking.h>
+
+#include <errno.h>
+
+/* The strand of the calling task, if its permit is its own to give. */
+static struct filch__strand *task_strand(void)
+{
+    struct filch__strand *strand = filch__strand_current();
+    return strand && strand->task && !strand->blocking && !filch__pool_stale(strand->pool) ? strand : NULL;
+}
+
+static void begin(struct filch__strand *strand)
+{
+    if (filch__unlikely(strand->typed))
+        filch__forks_suspend(strand);
+    filch__permit_lend(strand);
+    strand->blocking = true;
+}
+
+/* Runs when the scope is left: by unwinding, too, so that what ends the task then finds it with a permit. */
+static void end(struct filch__strand **lent)
+{
+    struct filch__strand *strand = *lent;
+    strand->blocking = false;
+    if (filch__pool_stale(strand->pool))
+        return; /* fn has forked, and this is the child: nobody is there who could give a permit back */
+    filch__permit_regain(strand);
+    if (filch__unlikely(strand->typed))
+        filch__forks_resume(strand);
+}
+
+int filch_blocking(filch_fn *fn, void *data)
+{
+    if (!fn)
+        return -EINVAL;
+    struct filch__strand *strand = task_strand();
+    if (!strand)
+        return fn(data);
+    begin(strand);
+    struct filch__strand *lent __attribute__((cleanup(end))) = strand;
+    return fn(data);
+}
+
+int filch_sleep_until(uint64_t deadline_ns)
+{
+    struct filch__wait wait;
+    if (filch__deadline_past(deadline_ns))
+        return 0;
+    int r = filch__wait_begin(&wait, 0, 0, deadline_ns, NULL);
+    if (r)
+        return r;
+    filch__wait_block(&wait);
+    return filch__wait_end(&wait, 0) & FILCH__WAITER_CANCELLED ? -ECANCELED : 0;
+}
