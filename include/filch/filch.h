@@ -7,6 +7,7 @@
 #include "completions.h"
 #include "fork.h"
 #include "future.h"
+#include "local.h"
 #include "parallel.h"
 #include "pool.h"
 

@@ -1,68 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* allocator.c - the pool's memory: all of it comes from the allocator given and goes back there; and whichever
  * allocation fails, a pool opens whole or not at all and no task is lost. */
+#include "support/ledger.h"
 #include "support/tasks.h"
 #include "support/test.h"
-
-/* Counts, and fails from a chosen allocation on, or only there. */
-struct ledger {
-    atomic_long blocks, bytes, allocations;
-    atomic_long fail_at;  /* 0: never; n: the n-th from now */
-    atomic_bool fail_all; /* and all later ones */
-    atomic_long failed;
-};
-
-struct header {
-    _Alignas(16) size_t size;
-};
-
-static void *ledger_alloc(void *ctx, size_t size)
-{
-    struct ledger *ledger = ctx;
-    long nth = atomic_fetch_add(&ledger->allocations, 1) + 1, fail_at = atomic_load(&ledger->fail_at);
-    if (fail_at != 0 && (nth == fail_at || (nth > fail_at && atomic_load(&ledger->fail_all)))) {
-        atomic_fetch_add(&ledger->failed, 1);
-        return NULL;
-    }
-    struct header *header = malloc(sizeof *header + size);
-    must(header != NULL && size != 0);
-    header->size = size;
-    memset(header + 1, 0xab, size); /* nobody may take it for zeroed */
-    atomic_fetch_add(&ledger->blocks, 1);
-    atomic_fetch_add(&ledger->bytes, (long)size);
-    return header + 1;
-}
-
-static void ledger_free(void *ctx, void *memory, size_t size)
-{
-    struct ledger *ledger = ctx;
-    must(memory != NULL);
-    struct header *header = (struct header *)memory - 1;
-    must(header->size == size); /* the same size as at its allocation */
-    memset(header, 0xcd, sizeof *header + size);
-    free(header);
-    atomic_fetch_sub(&ledger->blocks, 1);
-    atomic_fetch_sub(&ledger->bytes, (long)size);
-}
-
-static void ledger_fail(struct ledger *ledger, long nth, bool all)
-{
-    atomic_store(&ledger->allocations, 0);
-    atomic_store(&ledger->failed, 0);
-    atomic_store(&ledger->fail_all, all);
-    atomic_store(&ledger->fail_at, nth);
-}
-
-static struct filch_allocator ledger_allocator(struct ledger *ledger)
-{
-    return (struct filch_allocator){ledger_alloc, ledger_free, ledger};
-}
-
-static void ledger_check(struct ledger *ledger)
-{
-    cr_assert_eq(atomic_load(&ledger->blocks), 0, "%ld blocks were not freed", atomic_load(&ledger->blocks));
-    cr_assert_eq(atomic_load(&ledger->bytes), 0);
-}
 
 struct tree {
     int depth;
