@@ -25,6 +25,7 @@
 #include "gate.h"
 #include "handful.h"
 #include "inject.h"
+#include "lines.h"
 #include "reclaim.h"
 #include "state.h"
 #include "strand.h"
@@ -43,6 +44,7 @@ struct filch__record {
     struct filch_future *future;
     struct filch_allocator allocator; /* a copy: the record may outlive the pool */
     size_t size;                      /* of the block */
+    bool copy;                        /* the future lies behind it in the block, and goes with it */
     uint32_t refs;                    /* the pool's, and with submit_copy the user's */
 };
 
@@ -50,6 +52,7 @@ struct filch__record {
 enum {
     FILCH__FUTURE_OWN_THREAD = 1,
     FILCH__FUTURE_COPY = 2, /* made by submit_copy: data follows it */
+    FILCH__FUTURE_KEEP_REPORTS = 1 << 16, /* in priv.lines (lines.h) */
 };
 
 /* ---- one wait ---- */

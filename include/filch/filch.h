@@ -10,5 +10,6 @@
 #include "local.h"
 #include "parallel.h"
 #include "pool.h"
+#include "report.h"
 
 #endif

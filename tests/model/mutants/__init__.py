@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
 """The faults that the models must see."""
-from mutants import forks, pool, queues, waits
+from mutants import forks, pool, queues, streams, waits
 
-MUTANTS = queues.MUTANTS + waits.MUTANTS + pool.MUTANTS + forks.MUTANTS
+MUTANTS = queues.MUTANTS + waits.MUTANTS + pool.MUTANTS + forks.MUTANTS + streams.MUTANTS
