@@ -33,7 +33,8 @@ int filch__pool_find(struct filch_pool **pool)
 
 int filch__options_check(const struct filch_task_options *options)
 {
-    if (options->flags & ~FILCH_TASK_OWN_THREAD || filch__any_set(options->reserved, 4) || options->priority < -1 ||
+    if (options->flags & ~(FILCH_TASK_OWN_THREAD | FILCH_TASK_KEEP_REPORTS) || filch__any_set(options->reserved, 4) ||
+        options->priority < -1 ||
         options->priority > 1 || (options->after_count && !options->after))
         return -EINVAL;
     if (options->scope || options->gate || options->after_count)
@@ -135,7 +136,7 @@ uint32_t filch__options_flags(const struct filch_task_options *options)
     uint32_t flags = options->flags & FILCH_TASK_OWN_THREAD ? FILCH__FUTURE_OWN_THREAD : 0;
     if (options->priority)
         flags |= options->priority > 0 ? FILCH__FUTURE_HIGH : FILCH__FUTURE_LOW;
-    return flags;
+    return flags | (options->flags & FILCH_TASK_KEEP_REPORTS ? FILCH__FUTURE_KEEP_REPORTS : 0);
 }
 
 int filch_submit_with(struct filch_pool *pool, struct filch_future *future, filch_fn *fn, void *data,
@@ -176,8 +177,8 @@ int filch_submit_copy(struct filch_pool *pool, filch_fn *fn, const void *data, s
     if (!options)
         options = &none;
     int r = filch__options_check(options);
-    if (!r && options->completions && !ret_future)
-        r = -EINVAL; /* what comes out of the queue would be gone already, or never be released */
+    if (!r && !ret_future && (options->completions || options->flags & FILCH_TASK_KEEP_REPORTS))
+        r = -EINVAL; /* what comes out of the queue would be gone already, or never be released; nobody could read */
     if (!r)
         r = filch__pool_find(&pool);
     if (!r && options->timeout_ns)
@@ -191,6 +192,7 @@ int filch_submit_copy(struct filch_pool *pool, filch_fn *fn, const void *data, s
     if (!copy)
         return -ENOMEM;
     record_init(&copy->record, pool, &copy->future, options, bytes, ret_future ? 2 : 1);
+    copy->record.copy = true;
     memset(&copy->future, 0, sizeof copy->future);
     if (size)
         memcpy(copy->data, data, size);

@@ -25,6 +25,7 @@
 #include "gate.h"
 #include "handful.h"
 #include "inject.h"
+#include "lines.h"
 #include "reclaim.h"
 #include "state.h"
 #include "strand.h"
@@ -43,6 +44,7 @@ struct filch__record {
     struct filch_future *future;
     struct filch_allocator allocator; /* a copy: the record may outlive the pool */
     size_t size;                      /* of the block */
+    bool copy;                        /* the future lies behind it in the block, and goes with it */
     uint32_t refs;                    /* the pool's, and with submit_copy the user's */
 };
 
@@ -54,6 +56,7 @@ enum {
     FILCH__FUTURE_LOW = 8,
     FILCH__FUTURE_RANKED = FILCH__FUTURE_HIGH | FILCH__FUTURE_LOW,
     FILCH__FUTURE_UNCOUNTED = 16, /* a part of what was accepted: queue_limit does not count it */
+    FILCH__FUTURE_KEEP_REPORTS = 1 << 16, /* in priv.lines (lines.h) */
 };
 
 /* ---- one wait ---- */

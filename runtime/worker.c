@@ -14,6 +14,8 @@ void filch__record_release(struct filch__record *record)
     if (filch__sub_acq_rel(&record->refs, 1) > 1)
         return;
     const struct filch_allocator allocator = record->allocator;
+    if (record->copy)
+        filch__lines_free(&record->future->priv.lines);
     allocator.free(allocator.ctx, record, record->size);
 }
 

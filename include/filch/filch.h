@@ -10,7 +10,9 @@
 #include "future.h"
 #include "gate.h"
 #include "graph.h"
+#include "local.h"
 #include "parallel.h"
 #include "pool.h"
+#include "report.h"
 
 #endif

@@ -34,13 +34,14 @@ struct filch_future {
         void *runner;
         uint32_t flags;
         uint32_t reserved32;
-        uint64_t reserved;
+        void *lines;
     } priv;
 };
 
 /* flags of struct filch_task_options */
 #define FILCH_TASK_OWN_THREAD                                                                                          \
     1u /* run on a thread's own stack; a wait blocks that thread and gives its permit to others */
+#define FILCH_TASK_KEEP_REPORTS 4u /* what it reports is kept with its future: see report.h */
 
 #define FILCH_TASK_RUN_ALWAYS 2u /* run also after a failed task; see graph.h */
 
@@ -83,8 +84,8 @@ FILCH_API int filch_submit_with(struct filch_pool *pool, struct filch_future *fu
                                 const struct filch_task_options *options);
 
 /* As filch_submit_with, with a future of the pool's and a copy of `size` bytes of data (aligned to 16): one allocation.
- * ret_future NULL: detached, which excludes completions (-EINVAL). Otherwise release it, any time: a running task goes
- * on; it may not be submitted again. Further errors: -ENOMEM, -EOVERFLOW. On an error *ret_future is untouched.
+ * ret_future NULL: detached, which excludes completions and kept reports (-EINVAL). Otherwise release it, any time: a
+ * running task goes on; it may not be submitted again. Further errors: -ENOMEM, -EOVERFLOW. On an error *ret_future is untouched.
  */
 FILCH_API int filch_submit_copy(struct filch_pool *pool, filch_fn *fn, const void *data, size_t size,
                                 const struct filch_task_options *options, struct filch_future **ret_future);

@@ -9,6 +9,7 @@
 #define FILCH_POOL_H
 
 #include "base.h"
+#include "report.h"
 
 #include <stdio.h>
 
@@ -60,6 +61,10 @@ struct filch_pool_config {
     /* Called by each worker thread as it ends, if its worker_init returned >= 0. */
     void (*worker_fini)(void *ctx, unsigned worker, void *local);
     void *ctx;
+    /* Gets what tasks report (report.h) that do not keep it. Called inside the task, on whatever thread runs it, and for
+     * several tasks at once; `task` is its name or NULL; text is void when it returns. NULL: such lines are dropped. */
+    void (*report)(void *report_ctx, const char *task, enum filch_level level, const char *text);
+    void *report_ctx;
     /* NULL: malloc and free. Copied. Stacks come from mmap whatever is given here. */
     const struct filch_allocator *allocator;
     unsigned flags;
