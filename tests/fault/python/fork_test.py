@@ -6,6 +6,7 @@ import errno
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import threading
 import unittest
@@ -15,6 +16,22 @@ import filchtest
 N = 20000
 SUM = N * (N - 1) // 2
 forks = 0
+
+
+FORK_AND_END = """
+import filchtest, os, sys
+old = filchtest.Pool(3)
+old.sum(20000)
+child = os.fork()
+if child == 0:
+    new = filchtest.Pool(2)
+    new.sum(20000)
+    print("child")
+    sys.exit(0)
+code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+print("parent")
+sys.exit(code)
+"""
 
 
 def errno_of(function, *arguments):
@@ -122,6 +139,21 @@ class Fork(unittest.TestCase):
         for method in ("fork", "spawn"):
             with multiprocessing.get_context(method).Pool(2) as workers:
                 self.assertEqual(workers.map(use_new_pool, range(8)), [True] * 8, method)
+
+    def test_forkserver(self):
+        with multiprocessing.get_context("forkserver").Pool(2) as workers:
+            self.assertEqual(workers.map(use_new_pool, range(4)), [True] * 4)
+
+    def test_a_child_that_ends_as_programs_do(self):
+        """Not by _exit: both interpreters are finalised, the child's with the stale pool and with a living one."""
+        done = subprocess.run([sys.executable, "-c", FORK_AND_END], capture_output=True, timeout=60)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"child\nparent\n", b""))
+
+    def test_other_programs_are_started(self):
+        for start in ({}, {"preexec_fn": os.setpgrp}):  # by vfork, by fork
+            done = subprocess.run([sys.executable, "-c", "print(6 * 7)"], capture_output=True, timeout=60, **start)
+            self.assertEqual((done.returncode, done.stdout), (0, b"42\n"))
+            self.assertEqual(self.pool.sum(N), SUM)
 
     def test_executor(self):
         context = multiprocessing.get_context("fork")
