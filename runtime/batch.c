@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "pool.h"
 
+#include "hold.h"
+
 #include <errno.h>
 
 enum { CHUNK = 256 }; /* tasks published at a time: workers begin while the rest is prepared */
@@ -54,23 +56,27 @@ static void flush_many(struct many *many)
 
 static int submit_one_of_many(struct many *many, struct filch_future *future, void *data)
 {
+    const struct filch_task_options *options = many->options;
     struct filch__record *record = NULL;
-    int r = many->options ? filch__record_new(many->pool, future, many->options, &record) : 0;
-    size_t count;
+    int r = options ? filch__record_new(many->pool, future, options, &record) : 0;
     if (!r && many->pool->config.queue_limit) {
         flush_many(many); /* what was prepared must be able to make room */
-        r = filch__room_make(many->pool, 1, many->flags & FILCH__FUTURE_OWN_THREAD, &count);
+        r = filch__task_admit(many->pool, record, many->flags);
         many->worker = deque_owner(many);
+    } else if (!r && record) {
+        r = filch__task_admit(many->pool, record, many->flags);
     }
     if (r < 0) {
         if (record)
-            filch__record_release(record);
+            filch__record_drop(record);
         return r;
     }
-    filch__task_fill(future, many->fn, data, record, many->flags, many->options ? many->options->completions : NULL);
+    filch__task_fill(future, many->fn, data, record, many->flags, options ? options->completions : NULL);
     if (r == FILCH__ROOM_RUN_HERE) {
         filch__run_here(many->pool, future);
         many->worker = deque_owner(many);
+    } else if (many->flags & FILCH__FUTURE_HELD) {
+        filch__hold_begin(record->hold, options->after, options->after_count);
     } else if (many->worker) {
         many->item[many->items++] = (uintptr_t)future;
     } else {
@@ -85,7 +91,9 @@ static int check_many(struct filch_pool **pool, filch_fn *fn, const struct filch
     int r = fn ? 0 : -EINVAL;
     if (!r && options)
         r = filch__options_check(options);
-    return r ? r : filch__pool_find(pool);
+    if (r)
+        return r;
+    return options ? filch__options_find_pool(options, pool) : filch__pool_find(pool);
 }
 
 int filch__batch_check(const struct filch_batch *batch)

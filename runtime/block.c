@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "work.h"
+#include "hold.h"
+#include "lend.h"
+#include "scope.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,15 +10,27 @@ bool filch__strand_asked_stop(const struct filch__strand *strand)
 {
     const struct filch_future *task = filch__load_relaxed(&strand->task);
     return task &&
-           (filch__future_asked_stop(task) || filch__load_acquire(&strand->pool->phase) == FILCH__POOL_CANCELLING);
+           (filch__future_asked_stop(task) || filch__load_acquire(&strand->pool->phase) == FILCH__POOL_CANCELLING ||
+            filch__scope_stops(task->priv.record));
 }
 
 /* ---- passing a cancel on ---- */
 
+/* Nobody may come to keep it; or it stands for all that is in a scope. */
+static int cancel_promise(struct filch_future *promise)
+{
+    if (promise->priv.flags & FILCH__FUTURE_SCOPE) {
+        filch__scope_ask(filch__scope_of(promise), 0);
+        return -EINPROGRESS;
+    }
+    return filch__future_complete(promise, -ECANCELED) ? -EALREADY : 0;
+}
+
 /* `strand` is locked, so it stays in its wait, and what it waits for stays in place. Interrupts the wait, or passes the
- * request on to its target. Returns the target when that runs, is asked for the first time, and so is next; NULL
- * otherwise. */
-static struct filch_future *pass_on_locked(struct filch__strand *strand, struct filch__wakeup *ret_wakeup)
+ * request on to its target. Returns the target when that runs and is asked for the first time, and so is next; or in
+ * *ret_held when it was held back; NULL otherwise. */
+static struct filch_future *pass_on_locked(struct filch__strand *strand, struct filch__wakeup *ret_wakeup,
+                                           struct filch_future **ret_held)
 {
     struct filch__wait *wait = strand->waiting;
     bool first = false;
@@ -26,7 +40,9 @@ static struct filch_future *pass_on_locked(struct filch__strand *strand, struct 
     }
     int r = filch__future_ask_stop(wait->target, false, &first);
     if (r == -ENOENT)
-        filch__future_complete(wait->target, -ECANCELED); /* a promise that nobody may come to keep */
+        cancel_promise(wait->target);
+    if (!r && first)
+        *ret_held = wait->target;
     return r == -EINPROGRESS && first ? wait->target : NULL;
 }
 
@@ -38,12 +54,14 @@ static void pass_down_locked(struct filch__strand *strand, struct filch_future *
 {
     struct filch__wakeup wakeup = {0};
     while (strand) {
-        struct filch_future *target = NULL;
+        struct filch_future *target = NULL, *held = NULL;
         struct filch__strand *next = NULL;
         if (strand->waiting && strand->waiting->task == task)
-            target = pass_on_locked(strand, &wakeup);
+            target = pass_on_locked(strand, &wakeup, &held);
         filch__strand_unlock(strand);
         filch__wake(wakeup); /* fired by this thread, so nobody else resumes the strand */
+        if (held)
+            filch__hold_pull(held);
         if (passing)
             filch__future_passed(task);
         if (target) {
@@ -86,7 +104,9 @@ int filch__cancel(struct filch_future *future, bool timed_out)
     bool first = false;
     int r = filch__future_ask_stop(future, timed_out, &first);
     if (r == -ENOENT)
-        return filch__future_complete(future, -ECANCELED) ? -EALREADY : 0;
+        return cancel_promise(future);
+    if (!r && first)
+        filch__hold_pull(future);
     if (r == -EINPROGRESS && first) {
         struct filch__strand *runner = filch__load_acquire(&future->priv.runner); /* F4 */
         pass_to_parts(future, runner);
@@ -96,10 +116,32 @@ int filch__cancel(struct filch_future *future, bool timed_out)
     return r;
 }
 
-void filch__cancel_strand(struct filch__strand *strand)
+/* A strand that waits, if its task is of the scope and to stop, or the pool is being cancelled. */
+static void cancel_waiting(struct filch__strand *strand, void *ctx)
 {
+    const struct filch__scope *scope = ctx;
     filch__strand_lock(strand);
-    pass_down_locked(strand, strand->waiting ? strand->waiting->task : NULL, false);
+    struct filch_future *task = strand->waiting ? strand->waiting->task : NULL;
+    const struct filch__record *record = task && scope ? task->priv.record : NULL; /* it does not end in a wait */
+    if (scope && !(record && record->scope == scope && filch__scope_stops(record)))
+        task = NULL;
+    if (task)
+        pass_down_locked(strand, task, false);
+    else
+        filch__strand_unlock(strand);
+}
+
+void filch__cancel_waits(struct filch_pool *pool, const struct filch__scope *scope)
+{
+    void *ctx = (void *)(uintptr_t)scope;
+    filch__strands_visit(&pool->strands, cancel_waiting, ctx);
+    filch__lock(&pool->lock);
+    struct filch__caller *callers = pool->callers;
+    filch__unlock(&pool->lock);
+    for (; callers; callers = callers->next)
+        cancel_waiting(&callers->strand, ctx);
+    for (size_t i = 0; i < FILCH_WORKERS_MAX && filch__load_acquire(&pool->worker[i]); i++)
+        cancel_waiting(&pool->worker[i]->native, ctx);
 }
 
 /* ---- waiting ---- */
@@ -245,6 +287,20 @@ void filch__permit_regain(struct filch__strand *strand)
     }
 }
 
+void filch__body_pause(struct filch__strand *strand)
+{
+    if (filch__unlikely(strand->typed))
+        filch__forks_suspend(strand);
+    filch__lend_off(strand, strand->task);
+}
+
+void filch__body_resume(struct filch__strand *strand)
+{
+    filch__lend_on(strand, strand->task);
+    if (filch__unlikely(strand->typed))
+        filch__forks_resume(strand);
+}
+
 /* A body on a thread's own stack, or one that finds no memory for another strand. */
 static void block_thread(struct filch__wait *wait)
 {
@@ -262,14 +318,12 @@ void filch__wait_block(struct filch__wait *wait)
         filch__waiter_sleep(&wait->waiter, wait->deadline_ns);
         return;
     }
-    if (filch__unlikely(strand->typed))
-        filch__forks_suspend(strand);
+    filch__body_pause(strand);
     if (suspends(wait))
         suspend(wait);
     else
         block_thread(wait);
-    if (filch__unlikely(strand->typed))
-        filch__forks_resume(strand);
+    filch__body_resume(strand);
 }
 
 uint32_t filch__wait_end(struct filch__wait *wait, uint32_t undone)

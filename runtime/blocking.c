@@ -14,8 +14,7 @@ static struct filch__strand *task_strand(void)
 
 static void begin(struct filch__strand *strand)
 {
-    if (filch__unlikely(strand->typed))
-        filch__forks_suspend(strand);
+    filch__body_pause(strand);
     filch__permit_lend(strand);
     strand->blocking = true;
 }
@@ -28,8 +27,7 @@ static void end(struct filch__strand **lent)
     if (filch__pool_stale(strand->pool))
         return; /* fn has forked, and this is the child: nobody is there who could give a permit back */
     filch__permit_regain(strand);
-    if (filch__unlikely(strand->typed))
-        filch__forks_resume(strand);
+    filch__body_resume(strand);
 }
 
 int filch_blocking(filch_fn *fn, void *data)

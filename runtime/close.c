@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "pool.h"
 
+#include "hold.h"
+
 #include <errno.h>
 
 enum { RETRY_NS = 10000000 }; /* while threads cannot be started */
@@ -31,13 +33,13 @@ static bool nobody_admitted(struct filch_pool *pool)
  * was open, and tell nobody of it. */
 static bool is_drained(struct filch_pool *pool)
 {
-    if (!nobody_admitted(pool))
+    if (!nobody_admitted(pool) || filch__load_seq_cst(&pool->held)) /* what is held no more, is in a queue */
         return false;
     struct filch__waits before = filch__pool_waits(pool);
     if (before.begun != before.ended || !queues_empty(pool) || !nobody_admitted(pool))
         return false;
     struct filch__waits after = filch__pool_waits(pool);
-    return after.begun == before.begun && after.ended == before.ended;
+    return after.begun == before.begun && after.ended == before.ended && !filch__load_seq_cst(&pool->held);
 }
 
 void filch__pool_settle(struct filch_pool *pool)
@@ -51,25 +53,6 @@ void filch__pool_settle(struct filch_pool *pool)
         filch__task_make_room(pool, future);
         filch__task_drop(pool, future, -ECANCELED);
     }
-}
-
-static void cancel_one(struct filch__strand *strand, void *ctx)
-{
-    (void)ctx;
-    filch__cancel_strand(strand);
-}
-
-/* The pool's phase is CANCELLING, so waits that begin from now on see it. */
-static void cancel_waits(struct filch_pool *pool)
-{
-    filch__strands_visit(&pool->strands, cancel_one, NULL);
-    filch__lock(&pool->lock);
-    struct filch__caller *callers = pool->callers;
-    filch__unlock(&pool->lock);
-    for (; callers; callers = callers->next)
-        filch__cancel_strand(&callers->strand);
-    for (size_t i = 0; i < FILCH_WORKERS_MAX && filch__load_acquire(&pool->worker[i]); i++)
-        filch__cancel_strand(&pool->worker[i]->native);
 }
 
 /* 0 and the caller is the one that closes, or an error. */
@@ -140,8 +123,10 @@ int filch_pool_close(struct filch_pool *pool, enum filch_close mode, uint64_t de
     int r = begin_close(pool, mode);
     if (r)
         return r;
-    if (mode == FILCH_CLOSE_CANCEL)
-        cancel_waits(pool);
+    if (mode == FILCH_CLOSE_CANCEL) {
+        filch__cancel_waits(pool, NULL); /* the phase is set: waits that begin from now on see it */
+        filch__hold_pull_all(pool, NULL);
+    }
     while (filch__load_seq_cst(&pool->room.waiters)) /* who waits for room is refused now */
         filch__eventcount_notify(&pool->room);
     r = stop(pool, deadline_ns);
@@ -160,5 +145,6 @@ int filch_pool_close(struct filch_pool *pool, enum filch_close mode, uint64_t de
     /* Before settling: a late submit settles itself from here on. */
     filch__store_seq_cst(&pool->phase, FILCH__POOL_CLOSED);
     filch__pool_settle(pool);
+    filch__timekeeper_run_errands(&pool->keeper); /* scope.h, P4 */
     return 0;
 }

@@ -23,6 +23,13 @@ int filch_status(const struct filch_future *future)
     }
 }
 
+const char *filch_future_name(const struct filch_future *future)
+{
+    if (!future || !filch__future_in_flight(future) || !future->priv.record)
+        return NULL;
+    return ((const struct filch__record *)future->priv.record)->name;
+}
+
 int filch_cancel(struct filch_future *future)
 {
     return future ? filch__cancel(future, false) : -EINVAL;

@@ -57,6 +57,7 @@ static void destroy(struct filch_pool *pool)
     filch__eventcount_destroy(&pool->room);
     filch__timekeeper_destroy(&pool->keeper);
     filch__lock_destroy(&pool->claim_lock);
+    filch__lock_destroy(&pool->held_lock);
     filch__lock_destroy(&pool->lock);
     if (pool->worker)
         allocator.free(allocator.ctx, pool->worker, FILCH_WORKERS_MAX * sizeof *pool->worker);
@@ -77,6 +78,7 @@ static struct filch_pool *create(const struct filch_pool_config *config, const s
     filch__inject_init(&pool->exposed);
     filch__eventcount_init(&pool->room);
     filch__lock_init(&pool->claim_lock);
+    filch__lock_init(&pool->held_lock);
     filch__lock_init(&pool->lock);
     filch__timekeeper_init(&pool->keeper);
     filch__strands_init(&pool->strands, config->stack_size, &pool->allocator, pool, filch__worker_main);

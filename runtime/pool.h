@@ -18,9 +18,15 @@ int filch__batch_check(const struct filch_batch *batch);
 int filch__pool_refuses(const struct filch_pool *pool); /* closing, for this caller? */
 int filch__pool_find(struct filch_pool **pool);         /* NULL resolved; may it take tasks now? */
 int filch__options_check(const struct filch_task_options *options);
+int filch__options_find_pool(const struct filch_task_options *options, struct filch_pool **pool); /* its scope's */
 uint32_t filch__options_flags(const struct filch_task_options *options); /* for priv.flags */
 int filch__record_new(struct filch_pool *pool, struct filch_future *future, const struct filch_task_options *options,
                       struct filch__record **ret_record); /* NULL when the future can hold it all */
+void filch__record_drop(struct filch__record *record); /* its task was not accepted */
+/* Into its scope, and room in the queue: enum filch__room, or a negative errno. */
+int filch__task_admit(struct filch_pool *pool, struct filch__record *record, uint32_t flags);
+/* As filch_submit_copy, detached, with the caller's data. */
+int filch__submit_own(filch_fn *fn, void *data, const struct filch_task_options *options);
 void filch__task_fill(struct filch_future *future, filch_fn *fn, void *data, struct filch__record *record,
                       uint32_t flags, struct filch_completions *completions); /* QUEUED, and not in a queue yet */
 void filch__pool_settle_late(struct filch_pool *pool); /* after enqueueing: the workers may be gone */

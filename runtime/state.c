@@ -170,7 +170,9 @@ static uint64_t decide(struct filch_future *future, uint64_t word)
         filch__os_barrier(); /* F5: pairs with filch__future_start() */
         started = filch__load_acquire(&future->priv.runner);
     }
-    return (word & ~PHASE) | (started ? FILCH__RUNNING | PASSING : FILCH__DROPPED);
+    if (started)
+        return (word & ~PHASE) | FILCH__RUNNING | PASSING;
+    return (word & ~PHASE) | FILCH__DROPPED | (future->priv.flags & FILCH__FUTURE_HELD ? PASSING : 0);
 }
 
 int filch__future_ask_stop(struct filch_future *future, bool timed_out, bool *ret_first)
@@ -197,8 +199,10 @@ int filch__future_ask_stop(struct filch_future *future, bool timed_out, bool *re
         }
         if (next != word && !filch__cas_seq_cst(&future->priv.state, &word, next)) /* F7 */
             continue;
-        if (phase_of(next) == FILCH__DROPPED)
+        if (phase_of(next) == FILCH__DROPPED) {
+            *ret_first = next & PASSING;
             return 0;
+        }
         if (phase_of(next) == FILCH__RUNNING) {
             *ret_first = phase_of(word) == FILCH__QUEUED || !(word & CANCEL); /* whoever decided, or marked it first */
             return -EINPROGRESS;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* state.h - a future's word: from queued to done, with the list of who waits.
  *
- *   word, not done      52 PASSING  who asked it to stop first looks at its strand
+ *   word, not done      52 PASSING  who asked it to stop first looks at its strand, or at what holds it
  *                   51..50 TIMED_OUT, CANCEL   asked to stop, and why
  *                        49 LOCK     a waiter is unlinking itself
  *                        48 DIRECT   the pointer is the one waiter itself; else the first node of a list
@@ -15,11 +15,11 @@
  *   IDLE, DONE -> PROMISE        promise_init             store
  *   runner = strand              the worker that took it  store, light barrier, load: without CANCEL it runs, the phase stays
  *   QUEUED: + CANCEL             cancel                   CAS; then a barrier, and a look at runner
- *   QUEUED + CANCEL -> DROPPED   cancel that saw no       CAS: fn never runs
+ *   QUEUED + CANCEL -> DROPPED   cancel that saw no       CAS: fn never runs; + PASSING by the cancel, if the task is held
  *                                runner; the worker
  *   QUEUED + CANCEL -> RUNNING   cancel that saw one      CAS: fn runs, and is asked to stop; + PASSING
  *   RUNNING: + CANCEL            cancel                   CAS; + PASSING for the first
- *   PASSING                      the first to ask         subtraction, when it has let go of the runner
+ *   PASSING                      the first to ask         subtraction, when it has let go of the runner, or the hold
  *   QUEUED.. DROPPED -> DONE     the worker               CAS, while PASSING is clear: its last access to the future
  *   PROMISE -> DONE              complete, cancel         CAS: one of them; its last access
  *   pointer                      register                 CAS, while LOCK is clear
@@ -63,6 +63,9 @@ enum filch__phase {
     FILCH__PROMISE = 5,
 };
 
+/* priv.flags: the task was accepted and may not be queued yet (hold.h). */
+enum { FILCH__FUTURE_HELD = 64 };
+
 enum filch__phase filch__future_phase(const struct filch_future *future);
 bool filch__future_in_flight(const struct filch_future *future);
 int filch__future_status(const struct filch_future *future); /* once done */
@@ -81,9 +84,9 @@ void filch__future_finish(struct filch_future *future, int status);
 /* A promise: 0, or -EALREADY, or -EINVAL when it is none. */
 int filch__future_complete(struct filch_future *future, int status);
 
-/* Mark for stopping. 0: DROPPED; -EINPROGRESS: RUNNING, *ret_first when this call was the first to ask: then the caller
- * may look at the runner, and must call filch__future_passed; -EALREADY; -EINVAL: idle; -ENOENT: a promise (the caller
- * completes it). */
+/* Mark for stopping. 0: DROPPED; -EINPROGRESS: RUNNING; -EALREADY; -EINVAL: idle; -ENOENT: a promise (the caller
+ * completes it). *ret_first when this call was the first to ask a running task, or has dropped a held one: then the
+ * caller may look at the runner, or the record, and must call filch__future_passed. */
 int filch__future_ask_stop(struct filch_future *future, bool timed_out, bool *ret_first);
 void filch__future_passed(struct filch_future *future);
 bool filch__future_asked_stop(const struct filch_future *future);

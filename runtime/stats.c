@@ -48,6 +48,8 @@ static void collect(struct filch_pool *pool, struct filch_pool_stats *stats)
     stats->min_workers = filch__load_relaxed(&pool->min_workers);
     stats->strands = filch__load_relaxed(&pool->strands.count);
     stats->has_barrier = filch__os_has_barrier();
+    stats->stuck = filch__load_relaxed(&pool->stuck_tasks);
+    stats->held = filch__load_relaxed(&pool->held);
     stats->unguarded_stacks = filch__load_relaxed(&pool->strands.unguarded);
 }
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "pool.h"
 
+#include "hold.h"
+#include "scope.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -31,15 +34,39 @@ int filch__pool_find(struct filch_pool **pool)
     return r;
 }
 
+static bool is_held(const struct filch_task_options *options)
+{
+    return options->gate || options->after_count;
+}
+
+/* Each was submitted, and none is the task itself. */
+static int check_after(const struct filch_task_options *options, const struct filch_future *future)
+{
+    for (size_t i = 0; i < options->after_count; i++)
+        if (!options->after[i] || options->after[i] == future ||
+            filch__future_phase(options->after[i]) == FILCH__IDLE)
+            return -EINVAL;
+    return 0;
+}
+
 int filch__options_check(const struct filch_task_options *options)
 {
-    if (options->flags & ~(FILCH_TASK_OWN_THREAD | FILCH_TASK_KEEP_REPORTS) || filch__any_set(options->reserved, 4) ||
-        options->priority < -1 ||
+    const unsigned flags = FILCH_TASK_OWN_THREAD | FILCH_TASK_RUN_ALWAYS | FILCH_TASK_KEEP_REPORTS;
+    if (options->flags & ~flags || filch__any_set(options->reserved, 4) || options->priority < -1 ||
         options->priority > 1 || (options->after_count && !options->after))
         return -EINVAL;
-    if (options->scope || options->gate || options->after_count)
-        return -ENOTSUP;
-    return 0;
+    return options->gate && filch__gate_stale(options->gate) ? -ESTALE : 0;
+}
+
+int filch__options_find_pool(const struct filch_task_options *options, struct filch_pool **pool)
+{
+    struct filch__scope *scope = filch__scope_in(options->scope);
+    if (scope && !filch__load_acquire(&scope->word))
+        return -ESHUTDOWN;
+    if (scope && !*pool)
+        *pool = scope->pool;
+    int r = filch__pool_find(pool);
+    return !r && scope && scope->pool != *pool ? -EINVAL : r;
 }
 
 /* ---- accepting ---- */
@@ -65,34 +92,56 @@ void filch__pool_settle_late(struct filch_pool *pool)
 
 static bool needs_record(const struct filch_task_options *options)
 {
-    return options->name || options->timeout_ns || options->dropped;
+    return options->name || options->timeout_ns || options->dropped || options->scope || is_held(options);
 }
 
-static void record_init(struct filch__record *record, const struct filch_pool *pool, struct filch_future *future,
-                        const struct filch_task_options *options, size_t size, uint32_t refs)
+/* A block: `front` bytes that begin with the record, and behind them what holds the task back. Initialises it all. */
+static int block_new(struct filch_pool *pool, const struct filch_task_options *options, size_t front,
+                     struct filch__record **ret_record)
 {
-    *record = (struct filch__record){.future = future, .allocator = pool->allocator, .size = size, .refs = refs};
-    if (options) {
-        record->name = options->name;
-        record->timeout_ns = options->timeout_ns;
-        record->dropped = options->dropped;
-    }
+    size_t hold = is_held(options) ? filch__hold_size(options->after_count) : 0, size;
+    int r = options->timeout_ns ? filch__timekeeper_start(&pool->keeper) : 0;
+    if (r)
+        return r;
+    if ((is_held(options) && !hold) || __builtin_add_overflow(front, _Alignof(struct filch__hold) - 1, &front) ||
+        __builtin_add_overflow(front - front % _Alignof(struct filch__hold), hold, &size))
+        return -EOVERFLOW;
+    struct filch__record *record = pool->allocator.alloc(pool->allocator.ctx, size);
+    if (!record)
+        return -ENOMEM;
+    *record = (struct filch__record){.name = options->name,
+                                     .timeout_ns = options->timeout_ns,
+                                     .dropped = options->dropped,
+                                     .scope = filch__scope_in(options->scope),
+                                     .always = options->flags & FILCH_TASK_RUN_ALWAYS,
+                                     .allocator = pool->allocator,
+                                     .size = size,
+                                     .refs = 1};
+    if (hold)
+        filch__hold_init((struct filch__hold *)(void *)((char *)record + size - hold), pool, record,
+                         options->gate ? &options->gate->permits : NULL);
+    *ret_record = record;
+    return 0;
 }
 
 int filch__record_new(struct filch_pool *pool, struct filch_future *future, const struct filch_task_options *options,
                       struct filch__record **ret_record)
 {
     *ret_record = NULL;
-    if (!needs_record(options))
-        return 0;
-    int r = options->timeout_ns ? filch__timekeeper_start(&pool->keeper) : 0;
-    if (r)
+    int r = check_after(options, future);
+    if (r || !needs_record(options))
         return r;
-    *ret_record = pool->allocator.alloc(pool->allocator.ctx, sizeof **ret_record);
-    if (!*ret_record)
-        return -ENOMEM;
-    record_init(*ret_record, pool, future, options, sizeof **ret_record, 1);
-    return 0;
+    r = block_new(pool, options, sizeof **ret_record, ret_record);
+    if (!r)
+        (*ret_record)->future = future;
+    return r;
+}
+
+void filch__record_drop(struct filch__record *record)
+{
+    if (record->hold)
+        filch__record_release(record); /* hold.h, K3 */
+    filch__record_release(record);
 }
 
 static int fail(struct filch_future *future, int status)
@@ -101,20 +150,35 @@ static int fail(struct filch_future *future, int status)
     return status;
 }
 
-/* Room, then into a queue. The future is filled by the caller's rules first. */
-static int accept(struct filch_pool *pool, struct filch_future *future, filch_fn *fn, void *data,
-                  struct filch__record *record, uint32_t flags, struct filch_completions *completions)
+int filch__task_admit(struct filch_pool *pool, struct filch__record *record, uint32_t flags)
 {
+    struct filch__scope *scope = record ? record->scope : NULL;
     size_t count;
-    int r = filch__room_make(pool, 1, flags & FILCH__FUTURE_OWN_THREAD, &count);
+    int r = scope ? filch__scope_join(scope, filch__strand_current()) : 0;
+    if (r)
+        return r;
+    r = filch__room_make(pool, 1, flags & (FILCH__FUTURE_OWN_THREAD | FILCH__FUTURE_HELD), &count);
+    if (r < 0 && scope)
+        filch__scope_leave(scope);
+    return r;
+}
+
+/* Into its scope, room, then into a queue, or held back. The future is filled by the caller's rules first. */
+static int accept(struct filch_pool *pool, struct filch_future *future, filch_fn *fn, void *data,
+                  struct filch__record *record, uint32_t flags, const struct filch_task_options *options)
+{
+    int r = filch__task_admit(pool, record, flags);
     if (r < 0)
         return r;
-    filch__task_fill(future, fn, data, record, flags, completions);
+    filch__task_fill(future, fn, data, record, flags, options ? options->completions : NULL);
     if (r == FILCH__ROOM_RUN_HERE) {
         filch__run_here(pool, future);
         return 0;
     }
-    filch__enqueue(pool, future);
+    if (filch__unlikely(flags & FILCH__FUTURE_HELD))
+        filch__hold_begin(record->hold, options->after, options->after_count);
+    else
+        filch__enqueue(pool, future);
     filch__pool_settle_late(pool);
     return 0;
 }
@@ -136,7 +200,9 @@ uint32_t filch__options_flags(const struct filch_task_options *options)
     uint32_t flags = options->flags & FILCH_TASK_OWN_THREAD ? FILCH__FUTURE_OWN_THREAD : 0;
     if (options->priority)
         flags |= options->priority > 0 ? FILCH__FUTURE_HIGH : FILCH__FUTURE_LOW;
-    return flags | (options->flags & FILCH_TASK_KEEP_REPORTS ? FILCH__FUTURE_KEEP_REPORTS : 0);
+    if (options->flags & FILCH_TASK_KEEP_REPORTS)
+        flags |= FILCH__FUTURE_KEEP_REPORTS;
+    return is_held(options) ? flags | FILCH__FUTURE_HELD : flags;
 }
 
 int filch_submit_with(struct filch_pool *pool, struct filch_future *future, filch_fn *fn, void *data,
@@ -151,13 +217,19 @@ int filch_submit_with(struct filch_pool *pool, struct filch_future *future, filc
     struct filch__record *record = NULL;
     int r = filch__options_check(options);
     if (!r)
-        r = filch__pool_find(&pool);
+        r = filch__options_find_pool(options, &pool);
     if (!r)
         r = filch__record_new(pool, future, options, &record);
-    if (!r && (r = accept(pool, future, fn, data, record, filch__options_flags(options), options->completions)) &&
-        record)
-        filch__record_release(record);
+    if (!r && (r = accept(pool, future, fn, data, record, filch__options_flags(options), options)) && record)
+        filch__record_drop(record);
     return r ? fail(future, r) : 0;
+}
+
+int filch_then(struct filch_future *first, struct filch_future *next, filch_fn *fn, void *data)
+{
+    struct filch_future *const after[] = {first};
+    return filch_submit_with(NULL, next, fn, data,
+                             &(struct filch_task_options){.after = after, .after_count = 1});
 }
 
 /* ---- with a future and data of the pool's ---- */
@@ -168,41 +240,53 @@ struct copy {
     _Alignas(16) char data[];
 };
 
+/* `fn` gets `data` itself, or, with `copies`, a copy of `size` bytes. */
+static int submit_block(struct filch_pool *pool, filch_fn *fn, const void *data, size_t size, bool copies,
+                        const struct filch_task_options *options, struct filch_future **ret_future)
+{
+    struct filch__record *record;
+    size_t front;
+    int r = filch__options_check(options);
+    if (!r && !ret_future && (options->completions || options->flags & FILCH_TASK_KEEP_REPORTS))
+        r = -EINVAL; /* what comes out of the queue would be gone already, or never be released; nobody could read */
+    if (!r)
+        r = check_after(options, NULL);
+    if (!r)
+        r = filch__options_find_pool(options, &pool);
+    if (!r && __builtin_add_overflow(sizeof(struct copy), size, &front))
+        r = -EOVERFLOW;
+    if (!r)
+        r = block_new(pool, options, front, &record);
+    if (r)
+        return r;
+    struct copy *copy = filch__container_of(record, struct copy, record);
+    record->future = &copy->future;
+    record->refs += ret_future != NULL;
+    record->copy = true;
+    memset(&copy->future, 0, sizeof copy->future);
+    if (size)
+        memcpy(copy->data, data, size);
+    r = accept(pool, &copy->future, fn, copies ? copy->data : (void *)(uintptr_t)data, record,
+               filch__options_flags(options) | FILCH__FUTURE_COPY, options);
+    if (r)
+        pool->allocator.free(pool->allocator.ctx, copy, record->size);
+    else if (ret_future)
+        *ret_future = &copy->future;
+    return r;
+}
+
 int filch_submit_copy(struct filch_pool *pool, filch_fn *fn, const void *data, size_t size,
                       const struct filch_task_options *options, struct filch_future **ret_future)
 {
     static const struct filch_task_options none;
     if (!fn || (size && !data))
         return -EINVAL;
-    if (!options)
-        options = &none;
-    int r = filch__options_check(options);
-    if (!r && !ret_future && (options->completions || options->flags & FILCH_TASK_KEEP_REPORTS))
-        r = -EINVAL; /* what comes out of the queue would be gone already, or never be released; nobody could read */
-    if (!r)
-        r = filch__pool_find(&pool);
-    if (!r && options->timeout_ns)
-        r = filch__timekeeper_start(&pool->keeper);
-    if (r)
-        return r;
-    size_t bytes;
-    if (__builtin_add_overflow(sizeof(struct copy), size, &bytes))
-        return -EOVERFLOW;
-    struct copy *copy = pool->allocator.alloc(pool->allocator.ctx, bytes);
-    if (!copy)
-        return -ENOMEM;
-    record_init(&copy->record, pool, &copy->future, options, bytes, ret_future ? 2 : 1);
-    copy->record.copy = true;
-    memset(&copy->future, 0, sizeof copy->future);
-    if (size)
-        memcpy(copy->data, data, size);
-    r = accept(pool, &copy->future, fn, copy->data, &copy->record, filch__options_flags(options) | FILCH__FUTURE_COPY,
-               options->completions);
-    if (r)
-        pool->allocator.free(pool->allocator.ctx, copy, bytes);
-    else if (ret_future)
-        *ret_future = &copy->future;
-    return r;
+    return submit_block(pool, fn, data, size, true, options ? options : &none, ret_future);
+}
+
+int filch__submit_own(filch_fn *fn, void *data, const struct filch_task_options *options)
+{
+    return fn ? submit_block(NULL, fn, data, 0, false, options, NULL) : -EINVAL;
 }
 
 void *filch_future_data(struct filch_future *future)

@@ -68,6 +68,13 @@ static void *keep_time(void *arg)
     filch__os_thread_name("filch-timer");
     filch__lock(&keeper->lock);
     while (!keeper->stop) {
+        uint32_t seen = filch__load_seq_cst(&keeper->changes); /* T1 */
+        if (filch__load_seq_cst(&keeper->errands)) {
+            filch__unlock(&keeper->lock);
+            filch__timekeeper_run_errands(keeper);
+            filch__lock(&keeper->lock);
+            continue;
+        }
         struct filch__timer *timer = keeper->first;
         if (timer && timer->deadline_ns <= filch__os_now_ns()) {
             unlink_timer(keeper, timer);
@@ -79,7 +86,6 @@ static void *keep_time(void *arg)
             }
             continue;
         }
-        uint32_t seen = filch__load_relaxed(&keeper->changes);
         uint64_t deadline_ns = timer ? timer->deadline_ns : UINT64_MAX;
         filch__unlock(&keeper->lock);
         filch__os_futex_wait(&keeper->changes, seen, deadline_ns);
@@ -89,10 +95,31 @@ static void *keep_time(void *arg)
     return NULL;
 }
 
-static void tell_locked(struct filch__timekeeper *keeper)
+static void tell(struct filch__timekeeper *keeper)
 {
-    filch__store_relaxed(&keeper->changes, keeper->changes + 1);
+    filch__add_seq_cst(&keeper->changes, 1); /* T1 */
     filch__os_futex_wake(&keeper->changes, 1);
+}
+
+void filch__timekeeper_send(struct filch__timekeeper *keeper, struct filch__errand *errand)
+{
+    struct filch__errand *first = filch__load_relaxed(&keeper->errands);
+    do {
+        errand->next = first;
+    } while (!filch__cas_seq_cst(&keeper->errands, &first, errand)); /* T1 */
+    tell(keeper);
+}
+
+bool filch__timekeeper_run_errands(struct filch__timekeeper *keeper)
+{
+    struct filch__errand *errand = filch__exchange_acq_rel(&keeper->errands, NULL); /* T1 */
+    bool any = errand;
+    while (errand) {
+        struct filch__errand *next = errand->next;
+        errand->run(errand);
+        errand = next;
+    }
+    return any;
 }
 
 void filch__timekeeper_init(struct filch__timekeeper *keeper)
@@ -107,7 +134,7 @@ void filch__timekeeper_stop(struct filch__timekeeper *keeper)
     keeper->stop = true;
     bool started = keeper->started;
     filch__store_relaxed(&keeper->started, false);
-    tell_locked(keeper);
+    tell(keeper);
     filch__unlock(&keeper->lock);
     if (started)
         pthread_join(keeper->thread, NULL);
@@ -130,14 +157,20 @@ int filch__timekeeper_start(struct filch__timekeeper *keeper)
     return r;
 }
 
+void filch__timer_again_locked(struct filch__timekeeper *keeper, struct filch__timer *timer, uint64_t deadline_ns,
+                               struct filch__wakeup (*fire)(struct filch__timer *timer))
+{
+    *timer = (struct filch__timer){.deadline_ns = deadline_ns, .fire = fire, .linked = true};
+    keeper->first = meld(keeper->first, timer);
+}
+
 void filch__timer_add(struct filch__timekeeper *keeper, struct filch__timer *timer, uint64_t deadline_ns,
                       struct filch__wakeup (*fire)(struct filch__timer *timer))
 {
-    *timer = (struct filch__timer){.deadline_ns = deadline_ns, .fire = fire, .linked = true};
     filch__lock(&keeper->lock);
-    keeper->first = meld(keeper->first, timer);
+    filch__timer_again_locked(keeper, timer, deadline_ns, fire);
     if (keeper->first == timer)
-        tell_locked(keeper);
+        tell(keeper);
     filch__unlock(&keeper->lock);
 }
 

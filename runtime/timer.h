@@ -21,8 +21,15 @@ struct filch__timer {
     bool linked;
 };
 
+/* What the timekeeper is to do soon. Sending one takes no lock and no memory, so a signal handler may. */
+struct filch__errand {
+    struct filch__errand *next;
+    void (*run)(struct filch__errand *errand); /* without the lock; the errand is the callee's */
+};
+
 struct filch__timekeeper {
     struct filch__lock lock;
+    struct filch__errand *errands; /* the newest first; anybody pushes (CAS), the thread takes all (exchange) */
     struct filch__timer *first;
     pthread_t thread;
     bool started;
@@ -41,5 +48,14 @@ void filch__timer_add(struct filch__timekeeper *keeper, struct filch__timer *tim
                       struct filch__wakeup (*fire)(struct filch__timer *timer));
 /* False: it has fired. */
 bool filch__timer_remove(struct filch__timekeeper *keeper, struct filch__timer *timer);
+/* In `fire`, of the same timer: once more, later. */
+void filch__timer_again_locked(struct filch__timekeeper *keeper, struct filch__timer *timer, uint64_t deadline_ns,
+                               struct filch__wakeup (*fire)(struct filch__timer *timer));
+
+/* T1 send: push (sc), add to changes (sc), wake  ||  the thread: load changes (sc), take all errands (sc), sleep while
+ * changes is what it was. The thread must have been started, and runs the errand soon; after it was stopped it is
+ * whoever calls run_errands. */
+void filch__timekeeper_send(struct filch__timekeeper *keeper, struct filch__errand *errand);
+bool filch__timekeeper_run_errands(struct filch__timekeeper *keeper); /* false: there were none */
 
 #endif

@@ -2,7 +2,8 @@
 /* work.h - what the workers of a pool share, and what each keeps for itself.
  *
  * Where a task can be, from submit to end:
- *   entry queue (outside threads; high and low priority), or the deque of the submitting worker
+ *   held back by predecessors or a user's gate (hold.h)
+ *   -> entry queue (outside threads; high and low priority), or the deque of the submitting worker
  *   -> a worker's handful -> running on that worker's strand, or on a thief's
  *   -> suspended, if it waits -> ready: the deque of the worker that completed what it waited for, or the ready queue
  *   -> running again, anywhere -> done.
@@ -15,7 +16,8 @@
  * that feeds itself or behind high priority; and another time in 61, low priority.
  *
  * Locks, none held while task code runs or anything waits: pool->lock (threads coming and going) is taken before
- * strands.lock; keeper.lock before a strand's lock; claim_lock and eventcounts innermost.
+ * strands.lock; keeper.lock before a strand's lock; held_lock before that of a user's gate; claim_lock and eventcounts
+ * innermost.
  */
 #ifndef FILCH_WORK_H
 #define FILCH_WORK_H
@@ -35,6 +37,9 @@
 
 /* ---- one task ---- */
 
+struct filch__hold;  /* hold.h */
+struct filch__scope; /* scope.h */
+
 /* What a task's options name beyond what its future can hold. With a future of the pool's own, both are one block. */
 struct filch__record {
     const char *name;
@@ -42,10 +47,14 @@ struct filch__record {
     void (*dropped)(void *data, int status);
     struct filch__timer timer;
     struct filch_future *future;
+    struct filch__scope *scope; /* or NULL; the task is a member until its future is done */
+    struct filch__hold *hold;   /* or NULL: what held it back, in the same block */
+    bool always;                /* FILCH_TASK_RUN_ALWAYS */
+    uint32_t lend;              /* lend.c: who has its permit */
     struct filch_allocator allocator; /* a copy: the record may outlive the pool */
     size_t size;                      /* of the block */
     bool copy;                        /* the future lies behind it in the block, and goes with it */
-    uint32_t refs;                    /* the pool's, and with submit_copy the user's */
+    uint32_t refs;                    /* the pool's, of a hold its edges', and with submit_copy the user's */
 };
 
 /* priv.flags of a future */
@@ -57,6 +66,7 @@ enum {
     FILCH__FUTURE_RANKED = FILCH__FUTURE_HIGH | FILCH__FUTURE_LOW,
     FILCH__FUTURE_UNCOUNTED = 16, /* a part of what was accepted: queue_limit does not count it */
     FILCH__FUTURE_KEEP_REPORTS = 1 << 16, /* in priv.lines (lines.h) */
+    FILCH__FUTURE_SCOPE = 32, /* a scope's `ended` */
 };
 
 /* ---- one wait ---- */
@@ -178,11 +188,16 @@ struct filch_pool {
     struct filch__inject exposed; /* strands that are suspended with children to be stolen */
 
     /* seldom */
-    _Alignas(FILCH_CACHELINE) uint64_t outside_waits, outside_resumed; /* waits of callers that run tasks */
+    _Alignas(FILCH_CACHELINE) uint64_t outside_waits, outside_resumed; /* waits of callers that run tasks; permits lent (lend.h) */
     uint64_t accepted; /* with queue_limit: tasks accepted and not started */
     struct filch__eventcount room;
     uint32_t quiet;  /* futex: counts parks while closing */
-    uint32_t wakers; /* threads that make a strand ready and do not own the pool */
+    uint32_t wakers; /* threads that make a strand or a held task ready and do not own the pool */
+    uint64_t held;   /* tasks that are held back; and on their way from there into a queue */
+    struct filch__lock held_lock;
+    struct filch__hold *held_first; /* under held_lock: those that are held back */
+    uint64_t stuck_tasks;
+    struct filch_stuck stuck; /* the timekeeper's: the last one */
     uint64_t failed_starts;
     uint64_t requeued;                                        /* times that the entry queue has counted a task again */
     uint64_t outside_submitted, outside_dropped, outside_run; /* added to by threads that are no workers */
@@ -294,10 +309,12 @@ int filch__wait_begin(struct filch__wait *wait, uint32_t refs, uint32_t mode, ui
                       struct filch_future *target);
 void filch__wait_block(struct filch__wait *wait);
 uint32_t filch__wait_end(struct filch__wait *wait, uint32_t undone); /* reasons of an interrupt, or 0 */
+void filch__body_pause(struct filch__strand *strand);  /* its task is about to wait or block; then, when it goes on: */
+void filch__body_resume(struct filch__strand *strand);
 void filch__permit_lend(struct filch__strand *strand); /* a body is about to block its thread; then, when it goes on: */
 void filch__permit_regain(struct filch__strand *strand);
 int filch__cancel(struct filch_future *future, bool timed_out);      /* as filch_cancel; and what it waits for */
-void filch__cancel_strand(struct filch__strand *strand);             /* the pool is being cancelled */
+void filch__cancel_waits(struct filch_pool *pool, const struct filch__scope *scope); /* of its tasks; NULL: of all */
 bool filch__strand_asked_stop(const struct filch__strand *strand);
 
 /* Waits of tasks, begun and ended: of those that workers run, and of all. Who reads the gate's word sees the counts of
@@ -314,6 +331,13 @@ struct filch__waits filch__pool_waits(const struct filch_pool *pool);
 static inline bool filch__pool_stale(const struct filch_pool *pool)
 {
     return filch__unlikely(pool->generation != filch__load_relaxed(&filch__generation));
+}
+
+/* Is the scope of the record's task cancelled, so that the task is to stop, or not to start? */
+bool filch__scope_cancelled(const struct filch__scope *scope);
+static inline bool filch__scope_stops(const struct filch__record *record)
+{
+    return filch__unlikely(record && record->scope && !record->always) && filch__scope_cancelled(record->scope);
 }
 
 static inline bool filch__pool_may_start(const struct filch_pool *pool)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "work.h"
+#include "hold.h"
+#include "lend.h"
+#include "scope.h"
 
 #include <errno.h>
 
@@ -29,19 +31,19 @@ void filch__task_make_room(struct filch_pool *pool, const struct filch_future *f
     filch__eventcount_notify(&pool->room);
 }
 
-static struct filch__wakeup time_out(struct filch__timer *timer)
-{
-    struct filch__record *record = filch__container_of(timer, struct filch__record, timer);
-    filch__cancel(record->future, true);
-    return (struct filch__wakeup){0};
-}
-
 /* The future's last step. What waited for it becomes ready on this worker, which looks at its deque next. */
 static void finish(struct filch__worker *worker, struct filch_future *future, struct filch__record *record, int status)
 {
+    struct filch__scope *scope = record ? record->scope : NULL;
+    if (record && record->hold)
+        filch__hold_end(record->hold);
+    if (scope)
+        filch__scope_note(scope, future, status);
     if (worker)
         worker->ending = true;
     filch__future_finish(future, status);
+    if (scope)
+        filch__scope_leave(scope); /* after it: who closes the scope may free the future */
     if (worker)
         worker->ending = false;
     if (record)
@@ -73,14 +75,12 @@ static void body_end(struct body *body, int status)
 {
     struct filch__strand *strand = body->strand;
     struct filch__record *record = body->future->priv.record;
-    if (filch__unlikely(record && record->timeout_ns)) {
-        filch__timer_remove(&strand->pool->keeper, &record->timer);
-        if (filch__future_timed_out(body->future))
-            status = -ETIMEDOUT;
-    }
+    if (filch__unlikely(record && record->timeout_ns) && filch__lend_end(strand->pool, record))
+        status = -ETIMEDOUT;
     if (filch__unlikely(strand->typed) && filch__load_relaxed(&strand->forks.task) == body->future)
         filch__forks_end(strand);
     filch__store_relaxed(&strand->task, body->outer);
+    filch__lend_on(strand, body->outer);
     struct filch__worker *worker = strand->worker; /* perhaps another one than at the start */
     if (worker)
         filch__count(&worker->count.run);
@@ -98,15 +98,24 @@ static void body_left(struct body *body)
         body_end(body, -ECANCELED);
 }
 
+/* A predecessor has failed, or the task's scope was cancelled. */
+static int why_dropped(const struct filch__record *record)
+{
+    if (record->hold && record->hold->status && !record->always)
+        return record->hold->status;
+    return filch__scope_stops(record) ? -ECANCELED : 0;
+}
+
 void filch__task_run(struct filch__strand *strand, struct filch_future *future)
 {
     struct filch_pool *pool = strand->pool;
     struct filch__record *record = future->priv.record;
     filch__task_make_room(pool, future);
-    if (filch__unlikely(filch__load_relaxed(&pool->phase) == FILCH__POOL_CANCELLING))
+    int refused = filch__unlikely(record != NULL) ? why_dropped(record) : 0;
+    if (filch__unlikely(refused || filch__load_relaxed(&pool->phase) == FILCH__POOL_CANCELLING))
         filch__future_drop(future);
     if (filch__unlikely(!filch__future_start(future, strand))) {
-        filch__task_drop(pool, future, -ECANCELED);
+        filch__task_drop(pool, future, refused ? refused : -ECANCELED);
         return;
     }
     struct body body __attribute__((cleanup(body_left))) = {.strand = strand, .future = future, .outer = strand->task};
@@ -114,8 +123,9 @@ void filch__task_run(struct filch__strand *strand, struct filch_future *future)
     filch__store_relaxed(&strand->task, future);
     filch__store_relaxed(&strand->fn, fn);
     filch__store_relaxed(&strand->label, record ? record->name : NULL);
-    if (filch__unlikely(record && record->timeout_ns)) /* cannot fail: submit has started the timekeeper */
-        filch__timer_add(&pool->keeper, &record->timer, filch_in_ns(record->timeout_ns), time_out);
+    filch__lend_off(strand, body.outer);
+    if (filch__unlikely(record && record->timeout_ns))
+        filch__lend_start(pool, record);
     int status = fn(future->priv.data);
     body.returned = true;
     if (filch__pool_stale(pool))

@@ -14,5 +14,6 @@
 #include "parallel.h"
 #include "pool.h"
 #include "report.h"
+#include "scope.h"
 
 #endif

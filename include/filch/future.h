@@ -43,20 +43,22 @@ struct filch_future {
     1u /* run on a thread's own stack; a wait blocks that thread and gives its permit to others */
 #define FILCH_TASK_KEEP_REPORTS 4u /* what it reports is kept with its future: see report.h */
 
-#define FILCH_TASK_RUN_ALWAYS 2u /* run also after a failed task; see graph.h */
+#define FILCH_TASK_RUN_ALWAYS                                                                                          \
+    2u /* run also when a predecessor has failed, or its scope is cancelled (not: when it or its pool is) */
 
-/* All zero = all defaults. Read during the call. A reserved field that is not zero, or an unknown flag, is -EINVAL;
- * a field that this version does not act on yet (scope, gate, after) is -ENOTSUP when set.
- */
+/* All zero = all defaults. Read during the call. A reserved field that is not zero, or an unknown flag, is -EINVAL. */
 struct filch_task_options {
     const char *name;    /* a static string, for dumps and messages */
     unsigned flags;      /* FILCH_TASK_... */
     int priority;        /* 1: before all that is queued; -1: when nothing else is. Of 64 tasks that a busy worker begins
                           * each level gets one, so that none starves. 0: normal */
     uint64_t timeout_ns; /* from its start: then it is asked to stop, and its status is -ETIMEDOUT. 0: none */
-    struct filch_scope *scope;
-    struct filch_gate *gate;
+    struct filch_scope *scope;   /* waited for and cancelled together; see scope.h */
+    struct filch_gate *gate;     /* one of its permits is held from start to end, across waits; see gate.h */
     struct filch_completions *completions; /* told when it ends; see completions.h */
+    /* It starts when these have ended: futures of any pool, and promises. When one has failed (status < 0) it ends with that
+     * one's status without running, the first such if several, unless FILCH_TASK_RUN_ALWAYS is set. The array is read
+     * during the call; the futures stay in place until each is done. One that was never submitted is -EINVAL. */
     struct filch_future *const *after;
     size_t after_count;
     void (*dropped)(void *data, int status); /* called once instead of fn when the task will never run */
@@ -78,10 +80,13 @@ struct filch_task_options {
 FILCH_API int filch_submit(struct filch_pool *pool, struct filch_future *future, filch_fn *fn, void *data);
 
 /* As filch_submit, with options (NULL: none). name, flags, timeout_ns and dropped cost one allocation.
- * Further errors: -ENOMEM, -ENOTSUP, -EINVAL (options).
+ * Further errors: -ENOMEM, -EOVERFLOW, -EINVAL (options; a predecessor that was never submitted).
  */
 FILCH_API int filch_submit_with(struct filch_pool *pool, struct filch_future *future, filch_fn *fn, void *data,
                                 const struct filch_task_options *options);
+
+/* Run fn(data) in the current pool, or the default one, when `first` has ended: filch_submit_with with the option `after`. */
+FILCH_API int filch_then(struct filch_future *first, struct filch_future *next, filch_fn *fn, void *data);
 
 /* As filch_submit_with, with a future of the pool's and a copy of `size` bytes of data (aligned to 16): one allocation.
  * ret_future NULL: detached, which excludes completions and kept reports (-EINVAL). Otherwise release it, any time: a
@@ -124,6 +129,10 @@ FILCH_API bool filch_done(const struct filch_future *future);
 /* The task's status: what fn returned, or -ECANCELED, -ETIMEDOUT, or why the submit failed; -EINPROGRESS until done;
  * -EINVAL for NULL and for a future that was never submitted. */
 FILCH_API int filch_status(const struct filch_future *future);
+
+/* The name that the options of a task gave it, or NULL. For a future in flight, as on_error of a scope gets it; NULL for
+ * all others. */
+FILCH_API const char *filch_future_name(const struct filch_future *future);
 
 /* Wait until the task has ended; its status. Suspends a task, blocks a thread. A task that is cancelled while it waits
  * here passes the request on to what it waits for, and goes on waiting.

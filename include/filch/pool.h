@@ -38,6 +38,13 @@ enum filch_close {
 /* Most workers and most max_concurrency of one pool. */
 #define FILCH_WORKERS_MAX 4096u
 
+/* A task that runs on although it has timed out. */
+struct filch_stuck {
+    const char *name; /* or NULL */
+    filch_fn *fn;
+    uint64_t running_ns; /* since its start */
+};
+
 /* All zero = all defaults. A reserved field that is not zero, or an unknown flag, is -EINVAL. */
 struct filch_pool_config {
     /* Threads kept while idle, started by filch_pool_open. 0: 1. Up to FILCH_WORKERS_MAX. */
@@ -60,6 +67,9 @@ struct filch_pool_config {
     int (*worker_init)(void *ctx, unsigned worker, void **ret_local);
     /* Called by each worker thread as it ends, if its worker_init returned >= 0. */
     void (*worker_fini)(void *ctx, unsigned worker, void *local);
+    /* Called once for a task that has not returned although its timeout_ns has passed twice (or once, and then one second):
+     * by the pool's timekeeper thread, so briefly. Such a task does not count against max_concurrency while it runs on. */
+    void (*stuck)(void *ctx, const struct filch_stuck *stuck);
     void *ctx;
     /* Gets what tasks report (report.h) that do not keep it. Called inside the task, on whatever thread runs it, and for
      * several tasks at once; `task` is its name or NULL; text is void when it returns. NULL: such lines are dropped. */
@@ -123,6 +133,8 @@ struct filch_pool_stats {
     uint64_t forced;           /* times that private children were opened by force */
     uint32_t has_barrier;      /* 0: membarrier(2) is refused, and children can only be asked for */
     uint32_t reserved32;
+    uint64_t stuck;    /* tasks that ran on after they had timed out, and whose permits served others */
+    uint64_t held;     /* now: tasks that wait for predecessors, or for a permit of a gate */
 };
 
 /* Read the counters without stopping anyone; each is exact when the pool is idle, else near. size: sizeof *ret_stats

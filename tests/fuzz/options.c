@@ -6,11 +6,12 @@
 /* One field that is wrong, or that this version does not act on. */
 static void spoil(struct choice *choice)
 {
-    static struct filch_future *after[1];
+    static struct filch_future *after[1], never, *idle = &never;
+    static struct filch_scope closed;
     struct filch_task_options *options = &choice->options;
     switch (input_below(&world.input, 8)) {
     case 0:
-        options->flags |= 2;
+        options->flags |= 1u << 12;
         break;
     case 1:
         options->flags |= 1u << 31;
@@ -22,21 +23,19 @@ static void spoil(struct choice *choice)
         options->priority = input_rarely(&world.input, 2) ? 2 : -2;
         break;
     case 4:
-        options->scope = (struct filch_scope *)after;
-        allow(&choice->errors, -ENOTSUP);
+        options->scope = &closed;
+        allow(&choice->errors, -ESHUTDOWN);
         return;
     case 5:
-        options->gate = (struct filch_gate *)after;
-        allow(&choice->errors, -ENOTSUP);
-        return;
+        options->after = &idle; /* never submitted */
+        options->after_count = 1;
+        break;
     case 6:
         options->after = after;
         options->after_count = 1;
-        allow(&choice->errors, -ENOTSUP);
-        return;
+        break;
     default:
-        options->after_count = 1; /* of a list that there is not; and not acted on */
-        allow(&choice->errors, -ENOTSUP);
+        options->after_count = 1; /* of a list that there is not */
     }
     allow(&choice->errors, -EINVAL);
 }

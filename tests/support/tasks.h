@@ -61,7 +61,7 @@ static inline void pool_end(struct filch_pool *pool)
     must(filch_pool_close(pool, FILCH_CLOSE_DRAIN, FILCH_NO_DEADLINE) == 0);
     struct filch_pool_stats stats = stats_of(pool);
     must(stats.submitted == stats.run + stats.dropped);
-    must(stats.queue_depth == 0 && stats.suspended == 0);
+    must(stats.queue_depth == 0 && stats.suspended == 0 && stats.held == 0);
     must(stats.workers == 0 && stats.running == 0);
     watchdog_pool(NULL);
     filch_pool_free(pool);

@@ -133,7 +133,8 @@ Test(misuse, resizes_that_are_refused_change_nothing, .timeout = TEST_TIMEOUT)
 Test(misuse, options_that_are_refused, .timeout = TEST_TIMEOUT)
 {
     struct filch_pool *pool = pool_of(1);
-    struct filch_future done = {0}, *after[] = {&done};
+    struct filch_future idle = {0}, *after[] = {&idle}, *nobody[] = {NULL};
+    struct filch_scope closed = {{0}};
     atomic_int runs = 0;
     const struct {
         struct filch_task_options options;
@@ -145,9 +146,11 @@ Test(misuse, options_that_are_refused, .timeout = TEST_TIMEOUT)
         {{.reserved = {0, 0, 0, 1}}, -EINVAL},
         {{.priority = 2}, -EINVAL},
         {{.priority = -2}, -EINVAL},
-        {{.scope = (struct filch_scope *)&done}, -ENOTSUP},
-        {{.gate = (struct filch_gate *)&done}, -ENOTSUP},
-        {{.after = after, .after_count = 1}, -ENOTSUP},
+        {{.scope = &closed}, -ESHUTDOWN},
+        {{.after = NULL, .after_count = 1}, -EINVAL},
+        {{.after = after, .after_count = 1}, -EINVAL}, /* never submitted */
+        {{.after = after, .after_count = SIZE_MAX}, -EINVAL},
+        {{.after = nobody, .after_count = 1}, -EINVAL},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct filch_future future = {0}, futures[2] = {{{0}}}, *copied = NULL;
