@@ -7,6 +7,12 @@
  *
  * `fire` is called with that lock held, once, unless the timer is removed first. filch__timer_remove takes the lock, so
  * when it has returned, fire is over: the timer's memory is the caller's. What fire returns is woken without the lock.
+ *
+ * Errands are what the thread is to do besides, soon and without the lock. Sending one is a CAS and a wake-up, so a signal
+ * handler may.
+ *   T1 send: push (sc), add to changes (sc), wake  ||  the thread: load changes (sc), look for errands (sc), sleep while
+ *      changes is what it was. Either it sees the errand, or it does not sleep on it.
+ * Checked: tests/model/scope.c.
  */
 #ifndef FILCH_TIMER_H
 #define FILCH_TIMER_H
@@ -52,9 +58,8 @@ bool filch__timer_remove(struct filch__timekeeper *keeper, struct filch__timer *
 void filch__timer_again_locked(struct filch__timekeeper *keeper, struct filch__timer *timer, uint64_t deadline_ns,
                                struct filch__wakeup (*fire)(struct filch__timer *timer));
 
-/* T1 send: push (sc), add to changes (sc), wake  ||  the thread: load changes (sc), take all errands (sc), sleep while
- * changes is what it was. The thread must have been started, and runs the errand soon; after it was stopped it is
- * whoever calls run_errands. */
+/* T1. The thread must have been started, and runs the errand soon; after it was stopped it is whoever calls
+ * run_errands. */
 void filch__timekeeper_send(struct filch__timekeeper *keeper, struct filch__errand *errand);
 bool filch__timekeeper_run_errands(struct filch__timekeeper *keeper); /* false: there were none */
 
