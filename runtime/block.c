@@ -287,20 +287,6 @@ void filch__permit_regain(struct filch__strand *strand)
     }
 }
 
-void filch__body_pause(struct filch__strand *strand)
-{
-    if (filch__unlikely(strand->typed))
-        filch__forks_suspend(strand);
-    filch__lend_off(strand, strand->task);
-}
-
-void filch__body_resume(struct filch__strand *strand)
-{
-    filch__lend_on(strand, strand->task);
-    if (filch__unlikely(strand->typed))
-        filch__forks_resume(strand);
-}
-
 /* A body on a thread's own stack, or one that finds no memory for another strand. */
 static void block_thread(struct filch__wait *wait)
 {

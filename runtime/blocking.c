@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "lend.h"
 #include "pool.h"
 
 #include <filch/blocking.h>

@@ -67,4 +67,19 @@ static inline void filch__lend_on(const struct filch__strand *strand, const stru
         filch__lend_on_slow(strand->pool, record);
 }
 
+/* The strand's task is about to wait, or to block its thread; then, when it goes on. */
+static inline void filch__body_pause(struct filch__strand *strand)
+{
+    if (filch__unlikely(strand->typed))
+        filch__forks_suspend(strand);
+    filch__lend_off(strand, strand->task);
+}
+
+static inline void filch__body_resume(struct filch__strand *strand)
+{
+    filch__lend_on(strand, strand->task);
+    if (filch__unlikely(strand->typed))
+        filch__forks_resume(strand);
+}
+
 #endif

@@ -222,7 +222,12 @@ void filch__worker_native(struct filch__worker *worker); /* the native stack's p
 void filch__worker_switch(struct filch__strand *from, struct filch__strand *to, enum filch__after after);
 void filch__task_run(struct filch__strand *strand, struct filch_future *future);
 void filch__task_drop(struct filch_pool *pool, struct filch_future *future, int status);
-void filch__task_make_room(struct filch_pool *pool, const struct filch_future *future); /* it is no longer queued */
+void filch__task_make_room_slow(struct filch_pool *pool, const struct filch_future *future);
+static inline void filch__task_make_room(struct filch_pool *pool, const struct filch_future *future)
+{ /* it is no longer queued */
+    if (filch__unlikely(pool->config.queue_limit > 0))
+        filch__task_make_room_slow(pool, future);
+}
 void filch__record_release(struct filch__record *record);
 
 /* find.c: where the next task comes from, and when to sleep. A word as in a deque; FILCH__LOOT: worker->loot is to be
@@ -309,8 +314,6 @@ int filch__wait_begin(struct filch__wait *wait, uint32_t refs, uint32_t mode, ui
                       struct filch_future *target);
 void filch__wait_block(struct filch__wait *wait);
 uint32_t filch__wait_end(struct filch__wait *wait, uint32_t undone); /* reasons of an interrupt, or 0 */
-void filch__body_pause(struct filch__strand *strand);  /* its task is about to wait or block; then, when it goes on: */
-void filch__body_resume(struct filch__strand *strand);
 void filch__permit_lend(struct filch__strand *strand); /* a body is about to block its thread; then, when it goes on: */
 void filch__permit_regain(struct filch__strand *strand);
 int filch__cancel(struct filch_future *future, bool timed_out);      /* as filch_cancel; and what it waits for */

@@ -23,31 +23,36 @@ void filch__record_release(struct filch__record *record)
 
 /* ---- tasks ---- */
 
-void filch__task_make_room(struct filch_pool *pool, const struct filch_future *future)
+void filch__task_make_room_slow(struct filch_pool *pool, const struct filch_future *future)
 {
-    if (filch__likely(!pool->config.queue_limit) || future->priv.flags & FILCH__FUTURE_UNCOUNTED)
+    if (future->priv.flags & FILCH__FUTURE_UNCOUNTED)
         return;
     filch__sub_seq_cst(&pool->accepted, 1);
     filch__eventcount_notify(&pool->room);
 }
 
 /* The future's last step. What waited for it becomes ready on this worker, which looks at its deque next. */
-static void finish(struct filch__worker *worker, struct filch_future *future, struct filch__record *record, int status)
+static void finish(struct filch__worker *worker, struct filch_future *future, int status)
 {
-    struct filch__scope *scope = record ? record->scope : NULL;
-    if (record && record->hold)
-        filch__hold_end(record->hold);
-    if (scope)
-        filch__scope_note(scope, future, status);
     if (worker)
         worker->ending = true;
     filch__future_finish(future, status);
-    if (scope)
-        filch__scope_leave(scope); /* after it: who closes the scope may free the future */
     if (worker)
         worker->ending = false;
-    if (record)
-        filch__record_release(record);
+}
+
+static filch__cold void finish_recorded(struct filch__worker *worker, struct filch_future *future,
+                                        struct filch__record *record, int status)
+{
+    struct filch__scope *scope = record->scope;
+    if (record->hold)
+        filch__hold_end(record->hold);
+    if (scope)
+        filch__scope_note(scope, future, status);
+    finish(worker, future, status);
+    if (scope)
+        filch__scope_leave(scope); /* after it: who closes the scope may free the future */
+    filch__record_release(record);
 }
 
 void filch__task_drop(struct filch_pool *pool, struct filch_future *future, int status)
@@ -60,7 +65,11 @@ void filch__task_drop(struct filch_pool *pool, struct filch_future *future, int 
         filch__add_relaxed(&pool->outside_dropped, 1);
     if (record && record->dropped)
         record->dropped(future->priv.data, status);
-    finish(filch__worker_current(), future, record, status);
+    worker = filch__worker_current(); /* the callback may have waited */
+    if (record)
+        finish_recorded(worker, future, record, status);
+    else
+        finish(worker, future, status);
 }
 
 /* A body that is on its way: what is left to do when it returns, or when its thread is made to exit. */
@@ -80,14 +89,19 @@ static void body_end(struct body *body, int status)
     if (filch__unlikely(strand->typed) && filch__load_relaxed(&strand->forks.task) == body->future)
         filch__forks_end(strand);
     filch__store_relaxed(&strand->task, body->outer);
-    filch__lend_on(strand, body->outer);
+    if (filch__unlikely(body->outer != NULL))
+        filch__lend_on(strand, body->outer);
     struct filch__worker *worker = strand->worker; /* perhaps another one than at the start */
     if (worker)
         filch__count(&worker->count.run);
     else
         filch__add_relaxed(&strand->pool->outside_run, 1);
     /* Inside another task, that one goes on: then the worker does not come to look. */
-    finish(body->outer ? NULL : worker, body->future, record, status);
+    worker = filch__unlikely(body->outer != NULL) ? NULL : worker;
+    if (filch__unlikely(record != NULL))
+        finish_recorded(worker, body->future, record, status);
+    else
+        finish(worker, body->future, status);
 }
 
 /* Runs when the scope is left; by unwinding, too: pthread_exit in a task. The thread's key then ends the worker
@@ -123,7 +137,8 @@ void filch__task_run(struct filch__strand *strand, struct filch_future *future)
     filch__store_relaxed(&strand->task, future);
     filch__store_relaxed(&strand->fn, fn);
     filch__store_relaxed(&strand->label, record ? record->name : NULL);
-    filch__lend_off(strand, body.outer);
+    if (filch__unlikely(body.outer != NULL))
+        filch__lend_off(strand, body.outer);
     if (filch__unlikely(record && record->timeout_ns))
         filch__lend_start(pool, record);
     int status = fn(future->priv.data);
