@@ -142,8 +142,8 @@ MC_MODEL(permits_leave, "a holder leaves || another comes to enter", .preemption
 {
     begin(1);
     take();
-    written[0] = 5;
     int a = mc_spawn(enters, NULL);
+    written[0] = 5;
     filch_gate_leave(gate);
     mc_join(a);
     mc_assert(written[0] == 6);
@@ -343,12 +343,12 @@ MC_MODEL(permits_resize_abandon, "the limit rises || the first of two in line gi
          .timeouts = 1)
 {
     bool entered;
-    uint32_t turn;
     begin(0);
-    int a = in_line(enters_until, &entered), b = in_line(takes_turn, &turn);
+    int a = in_line(enters_until, &entered), b = in_line(enters, NULL);
     raises(MODEL_ARG(1));
     mc_join(a);
     mc_join(b);
+    mc_assert(written[0] == 1 + (uint64_t)entered);
     end(1);
 }
 
@@ -417,6 +417,7 @@ MC_MODEL(permits_close_resumed, "a paused gate is opened || one in line enters, 
 static void *last_closes(void *arg)
 {
     mc_assert(filch_gate_enter(gate, FILCH_NO_DEADLINE) == 0);
+    mc_frames_are_dead();
     filch_gate_leave(gate);
     if (filch__add_seq_cst(turns, 1) == 1)
         mc_assert(filch_gate_close(gate) == 0);
