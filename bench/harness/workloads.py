@@ -82,6 +82,10 @@ def gate_targets(figures, _quick):
     targets.append(("nested to depth 50 at limit 1 completes", f"{levels or 0:.0f} levels", levels == 50))
     targets.append(at_most(figures, "an uncontended user gate <= 10 ns per enter + leave", 10, case="a permit is free",
                            system="user", way="-", column="pair_ns"))
+    pair, semaphore = (figures.median(case="a permit is free", system="user", way="-", column=column)
+                       for column in ("pair_ns", "semaphore_ns"))
+    if pair is not None:
+        targets.append(("no dearer than a semaphore, within 5 %", f"{pair / semaphore:.2f} x", pair <= 1.05 * semaphore))
     return targets
 
 
