@@ -137,7 +137,7 @@ WORKLOADS = [
          Column("pair_ns", "enter + leave of a user gate, ns"),
          Column("pair_in_task_ns", "the same inside a task, ns"),
          Column("semaphore_ns", "sem_wait + sem_post, ns")],
-        lambda quick: [Case("limit 5", [5, 2000, 5000], ["bare_threads"] + SYSTEMS),
+        lambda quick: [Case("limit 5", [5, 2000, 5000], ["bare_threads"] + SYSTEMS + ["throttled"]),
                        Case("nested at limit 1", [50], ["nested"]),
                        Case("a permit is free", [2000000], ["user"])], gate_targets),
 ] + kernels.WORKLOADS
