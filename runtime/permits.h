@@ -29,8 +29,8 @@
  *   P1 leave, resize (release) -> try, join, destroy (acquire). What a holder did before it left, and who resized
  *      before that, is seen by who enters afterwards: each step is a read-modify-write, so the chain from one to the
  *      other does not break.
- *   P2 leave, resize: complete (waiter.h, W1), after the unlock. Who is told sees the same, and is not woken only to
- *      wait for the lock.
+ *   P2 leave, resize: complete (waiter.h, W1), after the unlock. Who is told sees the same. A sink may take locks that
+ *      are held around calls on the gate (hold.c), and nobody is woken only to wait for this one.
  *   P3 The last access of who leaves is its CAS or its unlock, that of who abandons or resizes its unlock; until then
  *      it holds a permit, or stands in line, or has the lock. So destroy, which takes the lock once and then finds
  *      neither permit nor line, is behind all of them: who was served may close the gate at once, and free it.

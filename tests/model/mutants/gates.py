@@ -181,8 +181,8 @@ MUTANTS = [
       """if (first)
              filch__waiter_complete(first, permits); /* P2 */
          filch__unlock(&permits->lock);""",
-      ["permits_close_granted", "permits_close_left", "permits_order"],
-      equivalent="Whoever closes the gate takes the lock first (P3). Outside it nobody is woken only to wait for it."),
+      ["permits_held_back"],
+      story="A lock that is held around a call out, and taken inside it: two that meet wait for each other."),
     M("permits: leave serves without the lock", "permits.c",
       """take_out_locked(permits, permits->line.next);
          } else {
@@ -276,8 +276,7 @@ MUTANTS = [
          }
          filch__unlock(&permits->lock);
          while (node) {""",
-      ["permits_close_resumed", "permits_close_resized"],
-      equivalent="As above."),
+      ["permits_held_back_resize"]),
     M("permits: resize reads the next node after it has told one", "permits.c",
       """struct filch__permit_node *rest = node->next;
          filch__waiter_complete(node->waiter, permits);
