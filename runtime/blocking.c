@@ -39,7 +39,7 @@ int filch_blocking(filch_fn *fn, void *data)
     if (!strand)
         return fn(data);
     begin(strand);
-    struct filch__strand *lent __attribute__((cleanup(end))) = strand;
+    struct filch__strand *lent __attribute__((cleanup(end), unused)) = strand;
     return fn(data);
 }
 

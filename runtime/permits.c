@@ -58,7 +58,6 @@ bool filch__permits_join(struct filch__permits *permits, struct filch__permit_no
         taken = filch__permits_held(word) < filch__permits_limit(word);
         if (filch__cas_acquire(&permits->word, &word, taken ? word + HELD : word + LINE)) /* P1 */
             break;
-        taken = false;
     }
     if (!taken)
         link_locked(permits, node, waiter);

@@ -29,10 +29,11 @@
  *   P1 leave, resize (release) -> try, join, destroy (acquire). What a holder did before it left, and who resized
  *      before that, is seen by who enters afterwards: each step is a read-modify-write, so the chain from one to the
  *      other does not break.
- *   P2 leave, resize: unlock, then complete (waiter.h, W1). Who is told sees the same. A granter's last access to the
- *      gate is its unlock, before it tells the last of those it serves: that one may leave, close the gate and free it.
- *   P3 The last access of who leaves is its CAS, or its unlock; of who abandons, its unlock; and destroy takes the lock
- *      once. So who has seen that nobody is inside or in line may free the gate.
+ *   P2 leave, resize: complete (waiter.h, W1), after the unlock. Who is told sees the same. A sink may take locks that
+ *      are held around calls on the gate (hold.c), and nobody is woken only to wait for this one.
+ *   P3 The last access of who leaves is its CAS or its unlock, that of who abandons or resizes its unlock; until then
+ *      it holds a permit, or stands in line, or has the lock. So destroy, which takes the lock once and then finds
+ *      neither permit nor line, is behind all of them: who was served may close the gate at once, and free it.
  * No wake-up is lost: join sets LINE by a CAS on a word without a free permit. Each leave or resize after that finds
  * LINE there and comes by the lock, behind the joiner, whose node is linked by then.
  * Progress: try and leave are lock-free while nobody stands in line; else a lock for a few instructions, for resize as

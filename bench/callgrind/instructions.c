@@ -136,6 +136,17 @@ static void do_pieces(long n)
     BENCH_CHECK(filch_for(filch_pool_current(), 0, (size_t)n, &options, empty_piece, NULL) == 0);
 }
 
+static void do_gate(long n)
+{
+    struct filch_gate *gate;
+    BENCH_CHECK(filch_gate_open(&gate, 1) == 0);
+    for (long i = 0; i < n; i++) {
+        BENCH_CHECK(filch_gate_enter(gate, FILCH_NO_DEADLINE) == 0);
+        filch_gate_leave(gate);
+    }
+    BENCH_CHECK(filch_gate_close(gate) == 0);
+}
+
 static const struct row {
     const char *name, *title;
     void (*work)(long n);
@@ -150,6 +161,7 @@ static const struct row {
     {"many", "submit_many of 64 + wait_many, inside a task, per task", do_submit_many, 100 * MANY},
     {"loop", "filch_for over 1,000 indices, per loop", do_loops, 1000},
     {"piece", "filch_for with grain 1, per piece", do_pieces, 10000},
+    {"gate", "enter + leave of a user gate with a permit free, inside a task", do_gate, 10000},
 };
 
 static void count(const struct row *row)

@@ -80,6 +80,12 @@ def gate_targets(figures, _quick):
                            column="high_water"))
     levels = figures.median(case="nested at limit 1", system="nested", way="-", column="levels")
     targets.append(("nested to depth 50 at limit 1 completes", f"{levels or 0:.0f} levels", levels == 50))
+    targets.append(at_most(figures, "an uncontended user gate <= 10 ns per enter + leave", 10, case="a permit is free",
+                           system="user", way="-", column="pair_ns"))
+    pair, semaphore = (figures.median(case="a permit is free", system="user", way="-", column=column)
+                       for column in ("pair_ns", "semaphore_ns"))
+    if pair is not None:
+        targets.append(("no dearer than a semaphore, within 5 %", f"{pair / semaphore:.2f} x", pair <= 1.05 * semaphore))
     return targets
 
 
@@ -127,9 +133,13 @@ WORKLOADS = [
         "gate", "W10: 2,000 tasks that each block 5 ms, five at a time",
         [Column("total_ms", "until all are done, ms", clock=False),
          Column("high_water", "most at once", max, clock=False, decimals=0),
-         Column("us_per_level", "per level of nesting, us"), Column("levels", "levels", min, clock=False, decimals=0)],
-        lambda quick: [Case("limit 5", [5, 2000, 5000], ["bare_threads"] + SYSTEMS),
-                       Case("nested at limit 1", [50], ["nested"])], gate_targets),
+         Column("us_per_level", "per level of nesting, us"), Column("levels", "levels", min, clock=False, decimals=0),
+         Column("pair_ns", "enter + leave of a user gate, ns"),
+         Column("pair_in_task_ns", "the same inside a task, ns"),
+         Column("semaphore_ns", "sem_wait + sem_post, ns")],
+        lambda quick: [Case("limit 5", [5, 2000, 5000], ["bare_threads"] + SYSTEMS + ["throttled"]),
+                       Case("nested at limit 1", [50], ["nested"]),
+                       Case("a permit is free", [2000000], ["user"])], gate_targets),
 ] + kernels.WORKLOADS
 
 QUICK = ["fib", "submit", "wake", "idle"]

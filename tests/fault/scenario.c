@@ -168,6 +168,23 @@ static int wait_until_it_is_over(void *data)
     return 0;
 }
 
+/* A gate that cannot be opened is not there; one that is, loses no permit by a wait that fails. */
+static int wait_at_a_gate(void *data)
+{
+    struct filch_gate *gate = NULL;
+    (void)data;
+    int result = filch_gate_open(&gate, 0);
+    must((result == 0 && gate) || (result == -ENOMEM && !gate));
+    if (result != 0)
+        return result;
+    must_be_wait(filch_gate_enter(gate, filch_in_ns(FILCH_US(100))), true);
+    must(filch_gate_resize(gate, 1) == 0);
+    must(filch_gate_enter(gate, filch_in_ns(FILCH_S(3600))) == 0);
+    filch_gate_leave(gate);
+    must(filch_gate_close(gate) == 0);
+    return 0;
+}
+
 /* Submits more than its deque holds at first, in all ways, and waits for them one way or the other. */
 static int have_children(void *data)
 {
@@ -197,6 +214,7 @@ static void submit_everything(void)
     submit(wait_for_any_promise, NULL);
     submit_with(wait_for_any_promise, NULL, &run.own);
     submit(wait_until_it_is_over, NULL);
+    submit(wait_at_a_gate, NULL);
     submit_with(until_cancelled, NULL, &timed);
     for (int i = 0; i < plain; i++)
         submit(nothing, NULL);

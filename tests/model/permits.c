@@ -142,8 +142,8 @@ MC_MODEL(permits_leave, "a holder leaves || another comes to enter", .preemption
 {
     begin(1);
     take();
-    written[0] = 5;
     int a = mc_spawn(enters, NULL);
+    written[0] = 5;
     filch_gate_leave(gate);
     mc_join(a);
     mc_assert(written[0] == 6);
@@ -343,12 +343,12 @@ MC_MODEL(permits_resize_abandon, "the limit rises || the first of two in line gi
          .timeouts = 1)
 {
     bool entered;
-    uint32_t turn;
     begin(0);
-    int a = in_line(enters_until, &entered), b = in_line(takes_turn, &turn);
+    int a = in_line(enters_until, &entered), b = in_line(enters, NULL);
     raises(MODEL_ARG(1));
     mc_join(a);
     mc_join(b);
+    mc_assert(written[0] == 1 + (uint64_t)entered);
     end(1);
 }
 
@@ -417,6 +417,7 @@ MC_MODEL(permits_close_resumed, "a paused gate is opened || one in line enters, 
 static void *last_closes(void *arg)
 {
     mc_assert(filch_gate_enter(gate, FILCH_NO_DEADLINE) == 0);
+    mc_frames_are_dead();
     filch_gate_leave(gate);
     if (filch__add_seq_cst(turns, 1) == 1)
         mc_assert(filch_gate_close(gate) == 0);
@@ -527,4 +528,49 @@ MC_MODEL(permits_task_cancel, "a task stands in line || it is cancelled, and the
 {
     begin(1);
     run_task(enters_or_is_cancelled, cancels_and_leaves, 5);
+}
+
+/* A task whose options name the gate stands in line before it is in any queue (hold.c). */
+static void *cancels_future(void *arg)
+{
+    filch_cancel(future[0]);
+    return arg;
+}
+
+static void hold_back(bool resize)
+{
+    begin(resize ? 0 : 1);
+    if (!resize)
+        take();
+    future[0] = mc_zalloc(sizeof *future[0]);
+    model_open(1, 1, 0);
+    mc_quiet(true);
+    struct filch_task_options options = {.gate = gate};
+    mc_assert(filch_submit_with(model_pool, future[0], model_body, MODEL_ARG(0), &options) == 0);
+    mc_assert(waiting() == 1);
+    mc_quiet(false);
+    int a = mc_spawn(cancels_future, NULL);
+    if (resize)
+        raises(MODEL_ARG(1));
+    else
+        filch_gate_leave(gate);
+    int r = filch_wait(future[0]);
+    mc_assert(r == (model_ran(0) ? 7 : -ECANCELED));
+    mc_reached(r == 7);
+    mc_join(a);
+    model_close();
+    end(1);
+}
+
+MC_MODEL(permits_held_back,
+         "a task held back for a permit is cancelled || the holder leaves: it runs, or the permit stays",
+         .preemptions = 2, .stale = 0)
+{
+    hold_back(false);
+}
+
+MC_MODEL(permits_held_back_resize, "a task held back at a paused gate is cancelled || the gate is opened",
+         .preemptions = 2, .stale = 0)
+{
+    hold_back(true);
 }

@@ -133,6 +133,27 @@ Test(usergate_many, a_body_with_its_own_thread_lays_its_permit_down, .timeout = 
     pool_end(pool);
 }
 
+static int enter_in_blocking_call(void *data)
+{
+    return filch_blocking(enter_once, data);
+}
+
+Test(usergate_many, a_blocking_call_waits_at_a_gate, .timeout = TEST_TIMEOUT)
+{
+    struct filch_pool *pool = pool_of(1);
+    struct line line = {.gate = gate_of(0)};
+    struct filch_future waiting = {0}, other = {0};
+    int value = 3;
+    cr_assert_eq(filch_submit(pool, &waiting, enter_in_blocking_call, &line), 0);
+    wait_until(gate_waiting(line.gate) == 1);
+    cr_assert_eq(filch_submit(pool, &other, give, &value), 0);
+    cr_assert_eq(filch_wait(&other), 3);
+    cr_assert_eq(filch_gate_resize(line.gate, 1), 0);
+    cr_assert_eq(filch_wait(&waiting), 0);
+    cr_assert_eq(filch_gate_close(line.gate), 0);
+    pool_end(pool);
+}
+
 /* ---- one within another ---- */
 
 struct nest {

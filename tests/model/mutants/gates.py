@@ -45,7 +45,7 @@ MUTANTS = [
     M("permits: join takes relaxed (P1)", "permits.c",
       "if (filch__cas_acquire(&permits->word, &word, taken ? word + HELD : word + LINE)) /* P1 */",
       "if (filch__cas_relaxed(&permits->word, &word, taken ? word + HELD : word + LINE))",
-      ["permits_leave", "permits_resume"]),
+      ["permits_two", "permits_leave"]),
     M("permits: join by store", "permits.c",
       """if (filch__cas_acquire(&permits->word, &word, taken ? word + HELD : word + LINE)) /* P1 */
              break;""",
@@ -57,10 +57,6 @@ MUTANTS = [
       "taken = false;",
       ["permits_leave"],
       story="A waiter lies down beside a permit that came free between its two looks."),
-    M("permits: join takes what a failed CAS promised", "permits.c",
-      "break; taken = false; }",
-      "break; }",
-      ["permits_leave", "permits_three", "permits_three_of_two", "permits_two"]),
     M("permits: join does not say that there is a line", "permits.c",
       "taken ? word + HELD : word + LINE",
       "taken ? word + HELD : word",
@@ -88,7 +84,6 @@ MUTANTS = [
              taken = filch__permits_held(word) < filch__permits_limit(word);
              if (filch__cas_acquire(&permits->word, &word, taken ? word + HELD : word + LINE)) /* P1 */
                  break;
-             taken = false;
          }""",
       """bool taken = false;
          uint64_t word = filch__load_relaxed(&permits->word);
@@ -186,8 +181,8 @@ MUTANTS = [
       """if (first)
              filch__waiter_complete(first, permits); /* P2 */
          filch__unlock(&permits->lock);""",
-      ["permits_close_granted"],
-      story="The waker touches a latch that its waiter has freed."),
+      ["permits_held_back"],
+      story="A lock that is held around a call out, and taken inside it: two that meet wait for each other."),
     M("permits: leave serves without the lock", "permits.c",
       """take_out_locked(permits, permits->line.next);
          } else {
@@ -281,7 +276,7 @@ MUTANTS = [
          }
          filch__unlock(&permits->lock);
          while (node) {""",
-      ["permits_close_resumed"]),
+      ["permits_held_back_resize"]),
     M("permits: resize reads the next node after it has told one", "permits.c",
       """struct filch__permit_node *rest = node->next;
          filch__waiter_complete(node->waiter, permits);
@@ -297,11 +292,12 @@ MUTANTS = [
 
     # ---- closing ----
     M("permits: destroy without the lock (P3)", "permits.c",
-      """filch__lock(&permits->lock); /* P3: behind who left the line or gave a permit back under the lock */
-         uint64_t word = filch__load_acquire(&permits->word); /* P1 */
+      """filch__lock(&permits->lock);
+         uint64_t word = filch__load_acquire(&permits->word);
          filch__unlock(&permits->lock);""",
       "uint64_t word = filch__load_acquire(&permits->word);",
-      ["permits_close_abandoned"]),
+      ["permits_close_abandoned"],
+      story="Destroyed while the last one out is between its step and its unlock."),
     M("permits: destroy looks relaxed (P1)", "permits.c",
       "uint64_t word = filch__load_acquire(&permits->word); /* P1 */",
       "uint64_t word = filch__load_relaxed(&permits->word);",
