@@ -155,9 +155,8 @@ static void tell(void *target, void *source, int status)
             push(graph, next);
         ended = 1;
     }
-    struct filch__waiter *joiner = graph->joiner;
     if (filch__sub_acq_rel(&graph->left, ended) == ended) /* A3 */
-        filch__waiter_complete(joiner, NULL);
+        filch__waiter_complete(graph->joiner, NULL);
 }
 
 /* ---- the runner ---- */
@@ -183,7 +182,7 @@ static int run_here(struct filch_graph *graph)
     filch__pool_settle_late(graph->pool);
     filch__wait_block(&wait);
     (void)filch__wait_end(&wait, 0); /* when a cancel came first: until the nodes have ended all the same */
-    filch__sub_seq_cst(&runner->parts, 1);
+    filch__sub_seq_cst(&runner->parts, 1); /* A1 */
     return graph->error;
 }
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The faults that the models must see."""
-from mutants import forks, gates, pool, queues, streams, waits
+from mutants import forks, gates, graphs, pool, queues, streams, waits
 
-MUTANTS = queues.MUTANTS + waits.MUTANTS + pool.MUTANTS + forks.MUTANTS + gates.MUTANTS + streams.MUTANTS
+MUTANTS = queues.MUTANTS + waits.MUTANTS + pool.MUTANTS + forks.MUTANTS + gates.MUTANTS + streams.MUTANTS \
+    + graphs.MUTANTS

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+int number(int n);
+const char *word(int n);
