@@ -166,6 +166,16 @@ static filch__cold void die_in_section(const struct filch__strand *strand)
     filch__os_die(message);
 }
 
+static void check_no_section(const struct filch__strand *strand)
+{
+#ifndef NDEBUG
+    if (strand->worker && filch__reclaim_inside())
+        die_in_section(strand);
+#else
+    (void)strand, (void)die_in_section;
+#endif
+}
+
 static void enter_slot(struct filch__wait *wait)
 {
     struct filch__strand *strand = wait->strand;
@@ -195,12 +205,7 @@ int filch__wait_begin(struct filch__wait *wait, uint32_t refs, uint32_t mode, ui
         filch__waiter_init_thread(&wait->waiter, refs, mode);
         return 0;
     }
-#ifndef NDEBUG
-    if (strand->worker && filch__reclaim_inside())
-        die_in_section(strand);
-#else
-    (void)die_in_section;
-#endif
+    check_no_section(strand);
     if (strand->thread || strand->blocking || !filch__crew_reserve_strand(strand->worker)) {
         filch__waiter_init_thread(&wait->waiter, refs, mode);
     } else {
@@ -248,6 +253,18 @@ struct filch__waits filch__pool_waits(const struct filch_pool *pool)
     waits.ended += ended;
     waits.begun += filch__load_relaxed(&pool->outside_waits);
     return waits;
+}
+
+/* No wait: the strand is queued again, by the one switched to, behind what is found before it (find.c). */
+void filch__strand_yield(struct filch__strand *strand)
+{
+    struct filch__worker *worker = strand->worker;
+    check_no_section(strand);
+    if (filch__unlikely(strand->typed))
+        filch__forks_suspend(strand);
+    filch__worker_switch(strand, filch__crew_take_strand(worker), FILCH__AFTER_YIELD);
+    if (filch__unlikely(strand->typed))
+        filch__forks_resume(strand);
 }
 
 /* ---- bodies that block their thread ---- */

@@ -54,3 +54,23 @@ int filch_sleep_until(uint64_t deadline_ns)
     filch__wait_block(&wait);
     return filch__wait_end(&wait, 0) & FILCH__WAITER_CANCELLED ? -ECANCELED : 0;
 }
+
+/* On a thread's own stack nothing else can run: it gives its permit to who is in line, or above whom the limit fell. */
+static void step_aside(struct filch__strand *strand)
+{
+    if (!filch__gate_must_yield(filch__load_relaxed(&strand->pool->gate)))
+        return;
+    filch__permit_lend(strand);
+    filch__permit_regain(strand);
+}
+
+void filch_yield(void)
+{
+    struct filch__strand *strand = task_strand();
+    if (!strand)
+        filch__os_yield();
+    else if (strand->thread || !filch__crew_reserve_strand(strand->worker))
+        step_aside(strand);
+    else if (filch__gate_must_yield(filch__load_relaxed(&strand->pool->gate)) || filch__pool_has_work(strand->pool))
+        filch__strand_yield(strand);
+}

@@ -10,7 +10,8 @@ enum { RETRY_NS = 10000000 }; /* while threads cannot be started */
 /* Nothing is queued. Workers' structures stay, so their deques may be looked at. */
 static bool queues_empty(struct filch_pool *pool)
 {
-    if (filch__inject_has_items(&pool->ready) || filch__entry_has_items(pool))
+    if (filch__inject_has_items(&pool->ready) || filch__inject_has_items(&pool->yielded) ||
+        filch__entry_has_items(pool))
         return false;
     bool empty = true;
     filch__lock(&pool->lock);

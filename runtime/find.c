@@ -40,14 +40,19 @@ static uintptr_t take_own(struct filch__worker *worker)
     return item;
 }
 
-static uintptr_t take_ready(struct filch__worker *worker)
+static uintptr_t take_strand(struct filch__worker *worker, struct filch__inject *queue)
 {
     struct filch__link *link;
-    if (!filch__inject_has_items(&worker->pool->ready) || !filch__inject_take(&worker->pool->ready, &link, 1))
+    if (!filch__inject_has_items(queue) || !filch__inject_take(queue, &link, 1))
         return 0;
-    if (filch__inject_has_items(&worker->pool->ready))
+    if (filch__inject_has_items(queue))
         filch__pool_share(worker->pool);
     return (uintptr_t)filch__container_of(link, struct filch__strand, link) | 1;
+}
+
+static uintptr_t take_ready(struct filch__worker *worker)
+{
+    return take_strand(worker, &worker->pool->ready);
 }
 
 /* Keep tasks to be taken in order, and in sight of others. A deque's newest is taken first, so there the first is
@@ -168,7 +173,9 @@ static uintptr_t steal(struct filch__worker *worker, enum filch__force force)
 /* The other order: what a worker that feeds itself would never come to. */
 static uintptr_t take_fairly(struct filch__worker *worker)
 {
-    uintptr_t item = take_ready(worker);
+    uintptr_t item = worker->tick / FAIR_EVERY % 2 ? take_strand(worker, &worker->pool->yielded) : 0;
+    if (!item)
+        item = take_ready(worker);
     if (!item && filch__loot_take_exposed(worker))
         item = FILCH__LOOT;
     if (!item)
@@ -180,11 +187,34 @@ static uintptr_t take_fairly(struct filch__worker *worker)
     return item;
 }
 
-/* What came before everything else, had it not been another's turn; and what comes after everything else. */
-static filch__cold uintptr_t take_last(struct filch__worker *worker)
+/* First what is public. Then children are asked for: an owner that comes by a spawn or a sync shows some at less cost to
+ * all than an opening; but not in each round, as the words that ask are those that the owner reads all the time. */
+static enum filch__force force_in(int round)
 {
-    uintptr_t item = take_ranked(worker, FILCH__HIGH);
-    return item ? item : take_ranked(worker, FILCH__LOW);
+    if (round % FORCE_EVERY == FORCE_EVERY - 1)
+        return FILCH__FORCE_OPEN;
+    return round % ASK_EVERY == ASK_EVERY / 4 ? FILCH__FORCE_ASK : FILCH__FORCE_NO;
+}
+
+/* A strand that lets others go first: also children that are found by asking and by force, while nobody else searches. */
+static filch__cold uintptr_t take_yielded(struct filch__worker *worker)
+{
+    if (!filch__inject_has_items(&worker->pool->yielded))
+        return 0;
+    uintptr_t item = steal(worker, force_in((int)worker->tick));
+    return item ? item : take_strand(worker, &worker->pool->yielded);
+}
+
+/* What came before everything else, had it not been another's turn; and what comes after everything else. */
+static filch__noinline uintptr_t take_last(struct filch__worker *worker)
+{
+    bool ranked = filch__load_relaxed(&worker->pool->ranked);
+    uintptr_t item = ranked ? take_ranked(worker, FILCH__HIGH) : 0;
+    if (!item)
+        item = take_yielded(worker);
+    if (!item && ranked)
+        item = take_ranked(worker, FILCH__LOW);
+    return item;
 }
 
 /* The nearest work first: what is ready to go on, the worker's own, what is queued, what others have. */
@@ -201,7 +231,7 @@ static inline uintptr_t take_nearest(struct filch__worker *worker, enum filch__f
         item = FILCH__LOOT;
     if (!item)
         item = steal(worker, force);
-    if (!item && filch__unlikely(filch__load_relaxed(&worker->pool->ranked)))
+    if (!item)
         item = take_last(worker);
     return item;
 }
@@ -230,7 +260,7 @@ static uintptr_t take_at_once(struct filch__worker *worker)
 bool filch__pool_has_work(struct filch_pool *pool)
 {
     if (filch__inject_has_items(&pool->ready) || filch__entry_has_items(pool) ||
-        filch__inject_has_items(&pool->exposed))
+        filch__inject_has_items(&pool->exposed) || filch__inject_has_items(&pool->yielded))
         return true;
     filch__reclaim_enter();
     struct filch__table *table = filch__load_acquire(&pool->table);
@@ -240,15 +270,6 @@ bool filch__pool_has_work(struct filch_pool *pool)
             filch__deque_has_items(&table->worker[i]->deque) || filch__handful_has_items(&table->worker[i]->handful);
     filch__reclaim_leave();
     return found;
-}
-
-/* First what is public. Then children are asked for: an owner that comes by a spawn or a sync shows some at less cost to
- * all than an opening; but not in each round, as the words that ask are those that the owner reads all the time. */
-static enum filch__force force_in(int round)
-{
-    if (round % FORCE_EVERY == FORCE_EVERY - 1)
-        return FILCH__FORCE_OPEN;
-    return round % ASK_EVERY == ASK_EVERY / 4 ? FILCH__FORCE_ASK : FILCH__FORCE_NO;
 }
 
 /* The caller has written the gate's word, and may have been relied on: what is visible is told of, and what is spawned from

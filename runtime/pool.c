@@ -76,6 +76,7 @@ static struct filch_pool *create(const struct filch_pool_config *config, const s
     filch__entry_init(pool);
     filch__inject_init(&pool->ready);
     filch__inject_init(&pool->exposed);
+    filch__inject_init(&pool->yielded);
     filch__eventcount_init(&pool->room);
     filch__lock_init(&pool->claim_lock);
     filch__lock_init(&pool->held_lock);

@@ -39,7 +39,7 @@ static void collect(struct filch_pool *pool, struct filch_pool_stats *stats)
     stats->blocked_waits += filch__load_relaxed(&pool->outside_waits);
     stats->wakes = filch__load_relaxed(&pool->wakes);
     stats->failed_starts = filch__load_relaxed(&pool->failed_starts);
-    stats->queue_depth += filch__entry_size(pool) + filch__inject_size(&pool->ready);
+    stats->queue_depth += filch__entry_size(pool) + filch__inject_size(&pool->ready) + filch__inject_size(&pool->yielded);
     struct filch__waits waits = filch__pool_waits(pool);
     stats->suspended = waits.begun > waits.ended ? waits.begun - waits.ended : 0;
     stats->workers = filch__load_relaxed(&pool->threads);

@@ -112,6 +112,14 @@ void filch__ready_next(struct filch__worker *worker, struct filch__strand *stran
         worker->heir = strand;
 }
 
+/* Only now: from here on others may resume it. */
+void filch__strand_yielded(struct filch__strand *strand)
+{
+    struct filch_pool *pool = strand->pool;
+    filch__inject_push(&pool->yielded, &strand->link);
+    filch__pool_share(pool);
+}
+
 void filch__strand_ready(void *target)
 {
     struct filch__strand *strand = target;

@@ -11,9 +11,10 @@
  * A word in a deque is a future, or a strand with bit 0 set.
  *
  * Order of search: ready queue, tasks of high priority, own deque, handful, entry queue, children of suspended strands,
- * other deques, children of running strands, other handfuls and private children by force, tasks of low priority. Every
- * 61st time the queues, the handful and the far end of the own deque come first, so that nothing starves behind a worker
- * that feeds itself or behind high priority; and another time in 61, low priority.
+ * other deques, children of running strands, other handfuls and private children by force, strands that have yielded,
+ * tasks of low priority. Every 61st time the queues, the handful and the far end of the own deque come first, so that
+ * nothing starves behind a worker that feeds itself or behind high priority; every second of these, a strand that has
+ * yielded; and another time in 61, low priority.
  *
  * Locks, none held while task code runs or anything waits: pool->lock (threads coming and going) is taken before
  * strands.lock; keeper.lock before a strand's lock; held_lock before that of a user's gate; claim_lock and eventcounts
@@ -83,7 +84,7 @@ struct filch__wait {
 
 /* ---- one worker ---- */
 
-enum filch__after { FILCH__AFTER_NOTHING, FILCH__AFTER_CACHE, FILCH__AFTER_COMMIT };
+enum filch__after { FILCH__AFTER_NOTHING, FILCH__AFTER_CACHE, FILCH__AFTER_COMMIT, FILCH__AFTER_YIELD };
 enum filch__priority { FILCH__NORMAL, FILCH__HIGH, FILCH__LOW, FILCH__PRIORITIES };
 enum filch__token { FILCH__TOKEN_NONE, FILCH__TOKEN_RUN, FILCH__TOKEN_LOOK, FILCH__TOKEN_RETIRE };
 enum filch__thread_state { FILCH__THREAD_NONE, FILCH__THREAD_LIVE, FILCH__THREAD_ENDED };
@@ -186,6 +187,7 @@ struct filch_pool {
     struct filch__inject entry[FILCH__PRIORITIES]; /* tasks of outside threads, and all that are not normal */
     struct filch__inject ready; /* strands made ready by outside threads */
     struct filch__inject exposed; /* strands that are suspended with children to be stolen */
+    struct filch__inject yielded; /* strands that let others go first */
 
     /* seldom */
     _Alignas(FILCH_CACHELINE) uint64_t outside_waits, outside_resumed; /* waits of callers that run tasks; permits lent (lend.h) */
@@ -279,6 +281,7 @@ void filch__strand_ready(void *strand);                                      /* 
 /* By a worker that looks right after. */
 void filch__ready_next(struct filch__worker *worker, struct filch__strand *strand);
 void filch__ready_here(struct filch__worker *worker, struct filch__strand *strand);
+void filch__strand_yielded(struct filch__strand *strand); /* by the strand switched to */
 void filch__enqueue(struct filch_pool *pool, struct filch_future *future);
 void filch__permit_claim(struct filch_pool *pool); /* blocks the thread until it has a permit */
 void filch__permit_leave(struct filch_pool *pool);
@@ -314,6 +317,7 @@ int filch__wait_begin(struct filch__wait *wait, uint32_t refs, uint32_t mode, ui
                       struct filch_future *target);
 void filch__wait_block(struct filch__wait *wait);
 uint32_t filch__wait_end(struct filch__wait *wait, uint32_t undone); /* reasons of an interrupt, or 0 */
+void filch__strand_yield(struct filch__strand *strand); /* by its body: other work goes first */
 void filch__permit_lend(struct filch__strand *strand); /* a body is about to block its thread; then, when it goes on: */
 void filch__permit_regain(struct filch__strand *strand);
 int filch__cancel(struct filch_future *future, bool timed_out);      /* as filch_cancel; and what it waits for */

@@ -160,6 +160,8 @@ static void arrive(struct filch__strand *strand, struct filch__strand *before)
         filch__crew_cache_strand(worker, before);
     else if (after == FILCH__AFTER_COMMIT && !filch__waiter_commit(worker->commit))
         filch__ready_next(worker, before); /* it fired meanwhile: nobody else will resume it */
+    else if (after == FILCH__AFTER_YIELD)
+        filch__strand_yielded(before);
 }
 
 void filch__worker_switch(struct filch__strand *from, struct filch__strand *to, enum filch__after after)

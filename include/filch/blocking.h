@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* blocking.h - what a task does that is not computing: calls that block, and sleep.
+/* blocking.h - what a task does that is not computing: calls that block, sleep, letting others go first.
  *
  * A task that waits on futures gives its worker back by itself. A task that blocks in a system call (a read from a slow
  * disk, getaddrinfo, a lock of another library) holds its permit, and the pool runs one body fewer: wrap the call.
@@ -37,6 +37,13 @@ FILCH_API int filch_blocking(filch_fn *fn, void *data);
  *         print_rates();
  */
 FILCH_API int filch_sleep_until(uint64_t deadline_ns);
+
+/* Inside a task: other work of the pool that is queued goes first, and a limit that was lowered takes effect; then the
+ * task goes on, perhaps on another thread (see WAITING INSIDE A TASK in future.h). Returns at once when there is nothing
+ * else to do; so it is for long bodies that let others in between, and not for waiting: a loop around it is busy.
+ * A body on a thread's own stack gives its permit to bodies that wait for one. Outside tasks: sched_yield().
+ */
+FILCH_API void filch_yield(void);
 
 #ifdef __cplusplus
 }

@@ -5,6 +5,8 @@
  */
 #include "model.h"
 
+#include <filch/blocking.h>
+
 static void *lowers_and_raises(void *arg)
 {
     mc_assert(filch_pool_resize(model_pool, 1, 1) == 0);
@@ -59,6 +61,49 @@ MC_MODEL(claim_two, "a worker with a task || two threads that claim the only per
 MC_MODEL(claim_resize, "a task || a claim || the limit rises", .preemptions = 1, .stale = 0)
 {
     claim(1, 1, true);
+}
+
+/* ---- filch_blocking: the permit serves the other task, and is claimed back ---- */
+
+static int signal_other(void *arg)
+{
+    model_enter(1);
+    filch__store_release(&signals[0], 1);
+    mc_futex_wake(&signals[0], 1);
+    model_leave();
+    return arg ? 0 : 7;
+}
+
+static int await_signal(void *arg)
+{
+    while (!filch__load_acquire(&signals[0]))
+        mc_futex_wait(&signals[0], 0, false);
+    return arg ? 0 : 3;
+}
+
+static int blocks(void *arg)
+{
+    (void)arg;
+    mc_assert(filch_blocking(await_signal, NULL) == 3);
+    mc_frames_are_dead();
+    model_enter(0);
+    model_leave();
+    return 7;
+}
+
+/* At limit 1, with two workers: the second task must run for the first to go on. */
+MC_MODEL(claim_blocking, "a body that blocks until another has run || a submit of that other", .preemptions = 1,
+         .stale = 0)
+{
+    model_begin(2, FILCH__IDLE);
+    model_open(2, 2, 0);
+    filch__gate_resize(&model_pool->gate, 1);
+    model_submit(0, blocks);
+    mc_assert(filch_submit(model_pool, future[1], signal_other, NULL) == 0);
+    mc_assert(filch_wait(future[0]) == 7 && filch_wait(future[1]) == 7);
+    mc_quiet(true);
+    mc_assert(model_highest() <= 1 && model_ran(0) == 1 && model_ran(1) == 1);
+    model_close();
 }
 
 static int needs_claimant(void *arg)

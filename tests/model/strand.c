@@ -8,6 +8,8 @@
  */
 #include "model.h"
 
+#include <filch/blocking.h>
+
 #include <errno.h>
 
 typedef void *thread_fn(void *);
@@ -86,6 +88,75 @@ MC_MODEL(strand_wait_2, "the same, with another worker that may resume the stran
     race(waits, 2, false, completes, NULL);
 }
 
+/* ---- a task that yields ---- */
+
+static void *does_nothing(void *arg)
+{
+    model_await_race();
+    return arg;
+}
+
+static int yields(void *arg)
+{
+    (void)arg;
+    model_start_race();
+    filch_yield();
+    mc_frames_are_dead();
+    return end_body();
+}
+
+static void *submits_beside(void *arg)
+{
+    model_await_race();
+    model_submit(1, model_body);
+    mc_assert(filch_wait(future[1]) == 7);
+    return arg;
+}
+
+static int yields_to_its_own(void *arg)
+{
+    model_submit(1, model_body);
+    return yields(arg);
+}
+
+static int lowers_and_yields(void *arg)
+{
+    mc_assert(filch_pool_resize(model_pool, 1, 1) == 0);
+    return yields(arg);
+}
+
+/* Task 2 yields. */
+static void yield_race(unsigned workers, filch_fn *body, thread_fn *other)
+{
+    model_begin(3, FILCH__IDLE);
+    model_open(workers, workers, 0);
+    mc_quiet(true);
+    int a = mc_spawn(other, NULL);
+    model_submit(2, body);
+    mc_assert(filch_wait(future[2]) == 5);
+    mc_join(a);
+    mc_quiet(true);
+    mc_assert(model_ran(0) == 1);
+    model_close();
+}
+
+MC_MODEL(strand_yield, "a task yields || a submit; one worker", .preemptions = 2, .stale = 1)
+{
+    yield_race(1, yields, submits_beside);
+}
+
+MC_MODEL(strand_yield_2, "a task yields to its own || another worker, which may resume the strand (W3)",
+         .preemptions = 1, .stale = 0)
+{
+    yield_race(2, yields_to_its_own, does_nothing);
+}
+
+MC_MODEL(strand_yield_lowered, "the limit has fallen, a task yields || another worker has run a task and goes to sleep",
+         .preemptions = 1, .stale = 0)
+{
+    yield_race(2, lowers_and_yields, submits_beside);
+}
+
 static int waits_until(void *arg)
 {
     (void)arg;
@@ -113,12 +184,6 @@ static int waits_in_vain(void *arg)
     mc_assert(filch_wait_until(future[0], LATE) == -ETIMEDOUT);
     mc_frames_are_dead();
     return end_body();
-}
-
-static void *does_nothing(void *arg)
-{
-    model_await_race();
-    return arg;
 }
 
 MC_MODEL(strand_timeout, "a task suspends with a deadline, and nothing but the timekeeper ends its wait",

@@ -272,6 +272,26 @@ MUTANTS = [
       "filch__store_relaxed(&pool->table, table); /* pairs",
       ["gate_grow", "gate_grow --stale 2"]),
 
+    # ---- tasks that yield, or block their thread ----
+    M("yield: the strand is queued before it is left (W3)", "block.c",
+      "filch__worker_switch(strand, filch__crew_take_strand(worker), FILCH__AFTER_YIELD);",
+      """filch__strand_yielded(strand);
+         filch__worker_switch(strand, filch__crew_take_strand(worker), FILCH__AFTER_NOTHING);""",
+      ["strand_yield_2", "strand_yield"],
+      story="A strand resumed before its worker has left it."),
+    M("yield: the last look does not see strands that yielded", "find.c",
+      "|| filch__inject_has_items(&pool->yielded)) return true;",
+      ") return true;",
+      ["strand_yield_lowered", "strand_yield"]),
+    M("blocking: the permit is not lent", "blocking.c",
+      "filch__permit_lend(strand); strand->blocking = true;",
+      "filch__count(&strand->worker->count.blocked_waits); strand->blocking = true;",
+      ["claim_blocking"]),
+    M("blocking: the body goes on without a permit", "block.c",
+      "filch__permit_claim(pool); filch__sub_seq_cst(&pool->blocked, 1);",
+      "filch__gate_claim(&pool->gate); filch__sub_seq_cst(&pool->blocked, 1);",
+      ["claim_blocking"]),
+
     # ---- entry.c: tasks of other priorities than the normal one ----
     M("entry: the flag is set relaxed (E1)", "entry.c",
       "filch__store_seq_cst(&pool->ranked, 1);",
