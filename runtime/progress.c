@@ -91,26 +91,34 @@ static void erase_locked(struct filch_progress *progress)
     progress->drawn = false;
 }
 
+static unsigned columns_of(const struct filch_progress *progress)
+{
+    if (progress->style == STYLE_LINES)
+        return 0;
+    unsigned columns = filch__os_terminal_columns(progress->config.fd);
+    return columns ? columns : 80;
+}
+
 /* One write each, so that what others write does not come between. */
 static void draw_locked(struct filch_progress *progress, const struct filch_progress_state *state, bool last)
 {
     const struct filch_progress_config *config = &progress->config;
     char text[FILCH__BAR_TEXT] = "", line[FILCH__BAR_TEXT + 8];
+    unsigned columns = columns_of(progress);
     if (config->text)
-        config->text(config->ctx, state, text, sizeof text);
+        config->text(config->ctx, state, columns, text, sizeof text);
     else
         filch__bar_figures(text, sizeof text, state, progress->label, progress->unit,
                            config->flags & FILCH_PROGRESS_BYTES, last);
-    size_t length = 0, room = FILCH__BAR_TEXT;
-    if (progress->style == STYLE_LINES) {
-        length = filch__bar_text(line, text, room);
-    } else {
-        unsigned columns = filch__os_terminal_columns(config->fd);
+    size_t length = 0;
+    if (columns) {
         memcpy(line, "\r\033[K", 4);
-        length = 4 + filch__bar_line(line + 4, room, columns ? columns : 80, state, text);
+        length = 4 + filch__bar_line(line + 4, FILCH__BAR_TEXT, columns, state, text);
         progress->drawn = !last;
+    } else {
+        length = filch__bar_text(line, text, FILCH__BAR_TEXT);
     }
-    if (progress->style == STYLE_LINES || last)
+    if (last || !columns)
         line[length++] = '\n';
     filch__os_write(config->fd, line, length);
 }

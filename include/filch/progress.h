@@ -49,9 +49,9 @@ struct filch_progress_config {
     /* Least time between two drawings. 0: 100 ms, and 1 s for lines. A bar's is 100 ms at least. */
     uint64_t interval_ns;
     /* Writes what stands beside the bar, instead of label, figures and rate: up to `size` bytes with the final zero.
-     * Called by the thread that draws, one call at a time; must not call this progress's functions except
+     * `columns` is the terminal's width; 0: a plain line is written. Called by the thread that draws, one call at a time; must not call this progress's functions except
      * filch_progress_add. */
-    void (*text)(void *ctx, const struct filch_progress_state *state, char *ret_text, size_t size);
+    void (*text)(void *ctx, const struct filch_progress_state *state, unsigned columns, char *ret_text, size_t size);
     void *ctx;
     uint64_t reserved[4];
 };

@@ -300,9 +300,10 @@ Test(progress, hidden_it_leaves_the_terminal_alone, .timeout = TEST_TIMEOUT)
     cr_assert_eq(terminal.lines, 1);
 }
 
-static void write_text(void *ctx, const struct filch_progress_state *state, char *ret_text, size_t size)
+static void write_text(void *ctx, const struct filch_progress_state *state, unsigned columns, char *ret_text,
+                       size_t size)
 {
-    snprintf(ret_text, size, "%s %d", (const char *)ctx, (int)state->done);
+    snprintf(ret_text, size, "%s %d in %u", (const char *)ctx, (int)state->done, columns);
 }
 
 Test(progress, the_text_can_be_the_users, .timeout = TEST_TIMEOUT)
@@ -313,10 +314,10 @@ Test(progress, the_text_can_be_the_users, .timeout = TEST_TIMEOUT)
     struct filch_progress *progress = progress_open(&(struct filch_progress_config){
         .total = 4, .label = "unused", .fd = terminal.slave, .text = write_text, .ctx = own});
     filch_progress_add(progress, 3);
-    wait_until(terminal_says(&terminal, "]  75%  own text 3"));
+    wait_until(terminal_says(&terminal, "]  75%  own text 3 in 80"));
     filch_progress_close(progress);
     terminal_end(&terminal);
-    cr_assert_not_null(strstr(terminal.above, "75%  own text 3"), "it ended early, and says so");
+    cr_assert_not_null(strstr(terminal.above, "75%  own text 3 in 80"), "it ended early, and says so");
 }
 
 /* ---- where there is no terminal ---- */
@@ -356,6 +357,10 @@ Test(progress, where_there_is_no_terminal_it_is_silent_unless_asked, .timeout = 
     run_on_pipe((struct filch_progress_config){.flags = FILCH_PROGRESS_LINES | FILCH_PROGRESS_CLEAR}, true, text,
                 sizeof text);
     cr_assert_null(strstr(text, "  in 0:"), "no last line");
+    static char own[] = "own";
+    run_on_pipe((struct filch_progress_config){.flags = FILCH_PROGRESS_LINES, .text = write_text, .ctx = own}, true,
+                text, sizeof text);
+    cr_assert_not_null(strstr(text, "own 2 in 0\n"));
     run_on_pipe((struct filch_progress_config){.flags = FILCH_PROGRESS_ALWAYS}, true, text, sizeof text);
     cr_assert_not_null(strstr(text, "] 100%  2 of 2  "));
     cr_assert_eq(text[0], '\r');
