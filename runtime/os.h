@@ -77,6 +77,11 @@ void filch__os_event_signal(int fd);
 void filch__os_event_clear(int fd);
 void filch__os_event_close(int fd);
 
+/* Columns of a terminal, never 0 for one; 0: it is none. */
+unsigned filch__os_terminal_columns(int fd);
+/* All of it, unless an error comes first (then the rest is dropped). */
+void filch__os_write(int fd, const char *text, size_t length);
+
 /* Forks that this process descends from, as far as filch saw them. A pool of an older generation is stale. */
 extern uint32_t filch__generation;
 

@@ -154,18 +154,6 @@ int job_file(struct job_context *context, struct file *file);
 const char *file_stage_text(const struct file *file);
 const char *file_error_text(const struct file *file);
 
-/* progress.c */
-struct progress_now {
-    uint64_t found, found_bytes, ended, errors, bytes;
-    bool walk_complete;
-};
-struct progress;
-struct progress *progress_open(bool quiet);
-int progress_timeout_ms(const struct progress *progress); /* until the next drawing; -1: none */
-void progress_show(struct progress *progress, const struct progress_now *now);
-void progress_clear(struct progress *progress); /* before anything else is printed */
-void progress_close(struct progress *progress);
-
 /* text.c */
 enum { TEXT_SIZE = 32 };
 const char *text_bytes(char text[TEXT_SIZE], double bytes);

@@ -24,6 +24,7 @@ bool run_stopping(struct run *run)
 void run_count_bytes(struct run *run, uint64_t bytes)
 {
     atomic_fetch_add_explicit(&run->read_bytes, bytes, memory_order_relaxed);
+    filch_progress_add(run->progress, bytes);
 }
 
 static void wake_main(struct run *run)
@@ -97,8 +98,10 @@ int run_walk(struct run *run, void (*hand)(struct run *run, struct file *file))
     const struct walk_hooks hooks = {walk_file, walk_failed, walk_skipped, walk_stopping, run};
     run->hand = hand;
     int error = walk_roots(&hooks, run->options->roots, run->options->root_count);
-    if (!error && !run_stopping(run))
-        atomic_store_explicit(&run->walk_complete, true, memory_order_relaxed);
+    if (!error && !run_stopping(run)) {
+        run->walk_complete = true;
+        filch_progress_set_total(run->progress, run->found_bytes + run->found * WORK_PER_FILE);
+    }
     return error;
 }
 

@@ -2,7 +2,7 @@
 /* run.c - the main thread of a job: it counts what has ended, shows how far it is, and stops it.
  *
  * It sleeps in poll() on the signals, on the list of ended files, and on the backend's own descriptor if it has one
- * (filch's completions). Nothing is polled at intervals but the drawing of the bar.
+ * (filch's completions). Nothing is polled at intervals; the bar has a thread of its own (progress.c).
  * Each record (a file, or a directory that failed) is reported once. The job has ended when the carrier has returned
  * and as many records were counted as the walk made.
  */
@@ -31,16 +31,21 @@ static void stop(struct run *run)
 
 static void print_failure(struct run *run, const struct file *file)
 {
-    progress_clear(run->progress);
+    filch_progress_hide(run->progress);
     fputs("batch: ", stderr);
     text_name(stderr, file->path);
     fprintf(stderr, ": %s: %s\n", file_stage_text(file), file_error_text(file));
+    filch_progress_show(run->progress);
 }
 
 static void count(struct run *run, struct file *file)
 {
     struct totals *totals = &run->totals;
     run->counted++;
+    if (!file->directory) {
+        run->ended_files++;
+        filch_progress_add(run->progress, WORK_PER_FILE);
+    }
     switch (file->end) {
     case FILE_DONE:
         totals->files++;
@@ -50,6 +55,7 @@ static void count(struct run *run, struct file *file)
         break;
     case FILE_FAILED:
         *(file->directory ? &totals->failed_directories : &totals->failed_files) += 1;
+        run->errors++;
         print_failure(run, file);
         if (!run->options->keep_going && !run_stopping(run)) {
             totals->stopped_by = file;
@@ -91,19 +97,6 @@ static void count_finished(struct run *run)
         count(run, file);
 }
 
-static void show(struct run *run)
-{
-    struct progress_now now = {
-        .walk_complete = atomic_load_explicit(&run->walk_complete, memory_order_relaxed),
-        .found = atomic_load_explicit(&run->found, memory_order_relaxed),
-        .found_bytes = atomic_load_explicit(&run->found_bytes, memory_order_relaxed),
-        .ended = run->counted - run->totals.failed_directories,
-        .errors = run->totals.failed_files + run->totals.failed_directories,
-        .bytes = atomic_load_explicit(&run->read_bytes, memory_order_relaxed),
-    };
-    progress_show(run->progress, &now);
-}
-
 static void watch(struct run *run)
 {
     const struct backend *backend = run->options->backend;
@@ -113,7 +106,7 @@ static void watch(struct run *run)
         {.fd = backend->fd ? backend->fd(run->state) : -1, .events = POLLIN},
     };
     while (!run->carried_seen || run->counted < run->records) {
-        int ready = poll(fds, sizeof fds / sizeof fds[0], progress_timeout_ms(run->progress));
+        int ready = poll(fds, sizeof fds / sizeof fds[0], -1);
         struct signalfd_siginfo info;
         if (ready > 0 && (fds[0].revents & POLLIN) && read(run->signal_fd, &info, sizeof info) == sizeof info) {
             run->totals.signal = (int)info.ssi_signo;
@@ -123,7 +116,6 @@ static void watch(struct run *run)
             count_reported(run);
         if (ready > 0 && fds[2].revents)
             count_finished(run);
-        show(run);
     }
 }
 
@@ -159,15 +151,13 @@ static int run_open(struct run *run, const struct options *options)
     run->signal_fd = signalfd(-1, &run->signals, SFD_CLOEXEC | SFD_NONBLOCK);
     if (run->ended_fd < 0 || run->signal_fd < 0)
         return -errno;
-    run->progress = progress_open(options->quiet);
-    if (!run->progress)
-        return -ENOMEM;
-    return options->backend->open ? options->backend->open(run, &run->state) : 0;
+    int error = progress_open(run);
+    return error || !options->backend->open ? error : options->backend->open(run, &run->state);
 }
 
 static void run_free(struct run *run)
 {
-    progress_close(run->progress);
+    filch_progress_close(run->progress);
     if (run->ended_fd >= 0)
         close(run->ended_fd);
     if (run->signal_fd >= 0)
@@ -188,7 +178,7 @@ static int finish(struct run *run)
     totals->walk_complete = run->walk_complete;
     totals->seconds = (double)(filch_now_ns() - run->start_ns) / 1e9;
     totals->cpu_seconds = cpu_seconds();
-    progress_clear(run->progress);
+    filch_progress_hide(run->progress);
     summary_print(output_is_stdout(options->json) || output_is_stdout(options->manifest) ? stderr : stdout, options,
                   totals, run->first);
     int error = options->json ? summary_json(options, totals, run->first) : 0;

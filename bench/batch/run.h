@@ -25,8 +25,10 @@ struct run {
     struct file *first, **last;
     void (*hand)(struct run *run, struct file *file);
 
-    _Atomic uint64_t read_bytes; /* jobs write */
-    _Atomic bool stopping;       /* the main thread writes */
+    _Atomic uint64_t read_bytes;          /* jobs write */
+    _Atomic uint64_t ended_files, errors; /* the main thread writes, the bar shows */
+    struct filch_progress *progress;
+    _Atomic bool stopping; /* the main thread writes */
 
     pthread_mutex_t lock; /* of the next four */
     struct file *ended_first, **ended_last;
@@ -34,11 +36,14 @@ struct run {
     int carry_error;
 
     /* main thread only */
-    struct progress *progress;
     struct totals totals;
     uint64_t counted;
     bool carried_seen;
 };
+
+/* progress.c: what opening a file costs, in bytes compressed. */
+enum { WORK_PER_FILE = 8192 };
+int progress_open(struct run *run);
 
 /* The carrier's thread; `arg` is the run. */
 void *run_carry(void *arg);

@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /* run_filch.c - the job on filch.
  *
- * The carrier submits each file as it finds it; the future lies in the file's own record, so nothing is allocated.
- * Each worker has its buffers and its zstd context from worker_init. The main thread gets the files in the order in
- * which they end from a completions queue, whose descriptor lies in its poll(). To stop, it closes the pool with
- * FILCH_CLOSE_CANCEL: what has not started ends with -ECANCELED, what runs sees filch_cancelled(), and all of it comes
- * out of the queue.
+ * The carrier submits each file as it finds it, to a scope; the future lies in the file's own record. Each worker has its
+ * buffers and its zstd context from worker_init. A gate sees to it that no more files are open than half of the descriptors
+ * allow, however many tasks run at once. The main thread gets the files in the order in which they end from a completions
+ * queue, whose descriptor lies in its poll(). The first failure cancels the scope, unless all are wanted, and so does
+ * Ctrl-C: what has not started ends with -ECANCELED, what runs sees filch_cancelled(), and all of it comes out of the queue.
  */
 #include "backends.h"
 
 #include <errno.h>
 #include <stddef.h>
-#include <stdlib.h>
+#include <unistd.h>
 
-struct filch_job {
-    struct run *run; /* NULL in a comparison */
-    const struct options *options;
-    struct filch_pool *pool;
-    struct filch_completions *completions;
-    int completions_fd;
-    bool closed;
-};
+/* One job per process. */
+static struct run *filch_run; /* NULL in a comparison */
+static const struct options *filch_options;
+static struct filch_pool *pool;
+static struct filch_scope scope;
+static struct filch_gate *open_files;
+static struct filch_completions *completions;
 
 static bool cancelled(struct run *run)
 {
@@ -30,13 +29,10 @@ static bool cancelled(struct run *run)
 
 static int start_worker(void *ctx, unsigned worker, void **ret_local)
 {
-    struct filch_job *job = ctx;
+    (void)ctx;
     (void)worker;
-    struct job_context *context = job_context_open(job->run, job->options->level, cancelled);
-    if (!context)
-        return -ENOMEM;
-    *ret_local = context;
-    return 0;
+    *ret_local = job_context_open(filch_run, filch_options->level, cancelled);
+    return *ret_local ? 0 : -ENOMEM;
 }
 
 static void end_worker(void *ctx, unsigned worker, void *local)
@@ -51,68 +47,62 @@ static int do_file(void *data)
     return job_file(filch_worker_local(), data);
 }
 
-static int open_pool(struct filch_job *job)
+static int open_pool(struct run *run, const struct options *options)
 {
     const struct filch_pool_config config = {
-        .max_concurrency = job->options->max_concurrency,
+        .max_concurrency = options->max_concurrency,
         .name = "batch",
         .worker_init = start_worker,
         .worker_fini = end_worker,
-        .ctx = job,
     };
-    return filch_pool_open(&job->pool, &config);
+    filch_run = run;
+    filch_options = options;
+    return filch_pool_open(&pool, &config);
 }
 
-static int close_pool(struct filch_job *job, enum filch_close mode)
+static void close_pool(void)
 {
-    if (job->closed)
-        return 0;
-    job->closed = true;
-    return filch_pool_close(job->pool, mode, FILCH_NO_DEADLINE);
+    filch_pool_close(pool, FILCH_CLOSE_DRAIN, FILCH_NO_DEADLINE);
+    filch_pool_free(pool);
 }
 
 static void job_close(void *state)
 {
-    struct filch_job *job = state;
-    if (job->pool) {
-        close_pool(job, FILCH_CLOSE_DRAIN);
-        filch_pool_free(job->pool);
-    }
-    filch_completions_close(job->completions);
-    free(job);
+    (void)state;
+    filch_scope_close(&scope);
+    close_pool();
+    filch_gate_close(open_files);
+    filch_completions_close(completions);
 }
 
 static int job_open(struct run *run, void **ret_state)
 {
-    struct filch_job *job = calloc(1, sizeof *job);
-    if (!job)
-        return -ENOMEM;
-    job->run = run;
-    job->options = run_options(run);
-    int error = filch_completions_open(&job->completions);
-    if (!error) {
-        job->completions_fd = filch_completions_fd(job->completions);
-        error = job->completions_fd < 0 ? job->completions_fd : open_pool(job);
-    }
-    if (error) {
-        job_close(job);
-        return error;
-    }
-    *ret_state = job;
-    return 0;
+    const struct options *options = run_options(run);
+    const struct filch_scope_config config = {.policy = options->keep_going ? FILCH_SCOPE_ALL : FILCH_SCOPE_FAIL_FAST};
+    long descriptors = sysconf(_SC_OPEN_MAX);
+    int error = filch_completions_open(&completions);
+    *ret_state = &scope; /* job_close closes what is there */
+    if (!error && filch_completions_fd(completions) < 0)
+        error = filch_completions_fd(completions);
+    if (!error)
+        error = filch_gate_open(&open_files, descriptors > 1 && descriptors / 2 < FILCH_WORKERS_MAX
+                                                 ? (unsigned)descriptors / 2
+                                                 : FILCH_WORKERS_MAX);
+    if (!error)
+        error = open_pool(run, options);
+    return error ? error : filch_scope_open(&scope, pool, &config);
 }
 
 static int job_fd(void *state)
 {
-    struct filch_job *job = state;
-    return job->completions_fd;
+    (void)state;
+    return filch_completions_fd(completions);
 }
 
 static void submit(struct run *run, struct file *file)
 {
-    struct filch_job *job = run_state(run);
-    const struct filch_task_options options = {.completions = job->completions};
-    int error = filch_submit_with(job->pool, &file->future, do_file, file, &options);
+    const struct filch_task_options options = {.gate = open_files, .completions = completions};
+    int error = filch_scope_submit(&scope, &file->future, do_file, file, &options);
     if (error)
         run_refused(run, file, error);
 }
@@ -124,22 +114,21 @@ static int carry(struct run *run)
 
 static struct file *next(void *state)
 {
-    struct filch_job *job = state;
     struct filch_future *future;
-    if (filch_completions_next(job->completions, 0, &future))
+    (void)state;
+    if (filch_completions_next(completions, 0, &future))
         return NULL;
     return (struct file *)((char *)future - offsetof(struct file, future));
 }
 
 static void stop(void *state)
 {
-    close_pool(state, FILCH_CLOSE_CANCEL);
+    filch_scope_cancel(state);
 }
 
 /* One call submits the whole list, one waits for it: futures and items are the same array, with the same stride. */
 static int all(const struct options *options, struct file *files, size_t count)
 {
-    struct filch_job job = {.options = options};
     const struct filch_batch batch = {
         .futures = &files[0].future,
         .future_stride = sizeof files[0],
@@ -147,20 +136,19 @@ static int all(const struct options *options, struct file *files, size_t count)
         .item_stride = sizeof files[0],
         .count = count,
     };
-    int error = open_pool(&job);
+    int error = open_pool(NULL, options);
     if (error)
         return error;
-    error = filch_submit_many(job.pool, &batch, do_file, NULL);
+    error = filch_submit_many(pool, &batch, do_file, NULL);
     if (!error)
         error = filch_wait_many(&batch, FILCH_NO_DEADLINE);
-    int close_error = close_pool(&job, FILCH_CLOSE_DRAIN);
-    filch_pool_free(job.pool);
-    return error ? error : close_error;
+    close_pool();
+    return error;
 }
 
 const struct backend backend_filch = {
     .name = "filch",
-    .what = "futures in the files' records, completions, cancellation",
+    .what = "futures in the files' records, a scope, a gate for open files, completions",
     .carry = carry,
     .all = all,
     .open = job_open,

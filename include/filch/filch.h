@@ -13,6 +13,7 @@
 #include "local.h"
 #include "parallel.h"
 #include "pool.h"
+#include "progress.h"
 #include "report.h"
 #include "scope.h"
 

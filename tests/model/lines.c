@@ -2,7 +2,7 @@
 /* lines.c - models of a task's reports: several add, one reads meanwhile, and no line is lost or seen half. */
 #include "model.h"
 
-#include "../../runtime/lines.h"
+#include "lines.h"
 
 static void *lines_alloc(void *ctx, size_t size)
 {
