@@ -139,13 +139,14 @@ int filch_pool_close(struct filch_pool *pool, enum filch_close mode, uint64_t de
     }
     filch__idle_tell_all(pool, FILCH__TOKEN_RETIRE);
     filch__crew_join_all(pool);
-    while (filch__load_acquire(&pool->wakers)) /* they are a few instructions from letting go of the pool */
-        filch__os_yield();
-    filch__timekeeper_stop(&pool->keeper);
-    filch__process_remove(pool);
-    /* Before settling: a late submit settles itself from here on. */
+    /* Before settling: a late submit settles itself from here on, and pulls what it has held back. */
     filch__store_seq_cst(&pool->phase, FILCH__POOL_CLOSED);
+    filch__hold_pull_all(pool, NULL);
+    while (filch__load_acquire(&pool->held) || filch__load_acquire(&pool->wakers))
+        filch__os_yield(); /* they are a few instructions from letting go of the pool */
     filch__pool_settle(pool);
-    filch__timekeeper_run_errands(&pool->keeper); /* scope.h, P4 */
+    if (!filch__load_seq_cst(&pool->scopes)) /* scope.h, P4 */
+        filch__timekeeper_stop(&pool->keeper);
+    filch__process_remove(pool);
     return 0;
 }

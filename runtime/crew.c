@@ -209,7 +209,14 @@ void filch__crew_drop_stranded(struct filch_pool *pool, struct filch__worker *wo
         return;
     if (worker)
         filch__worker_gather(worker);
-    drop_entries(pool, all_workers_block, -EAGAIN);
+    /* What ends lets go of what follows it, which comes here again: it is left to the one that is here already, so that a
+     * chain is no recursion. */
+    do {
+        if (filch__exchange_acquire(&pool->dropping, 1))
+            return;
+        drop_entries(pool, all_workers_block, -EAGAIN);
+        filch__store_seq_cst(&pool->dropping, 0);
+    } while (filch__entry_has_items(pool) && all_workers_block(pool));
 }
 
 static void *run_worker(void *arg)

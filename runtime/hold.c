@@ -35,6 +35,8 @@ static void queue(struct filch_pool *pool, struct filch_future *future)
     filch__add_seq_cst(&pool->wakers, 1); /* I3 */
     filch__enqueue(pool, future);
     filch__sub_seq_cst(&pool->held, 1);
+    if (filch__unlikely(filch__load_seq_cst(&pool->phase) != FILCH__POOL_OPEN))
+        filch__pool_tell_closer(pool); /* who may have seen the task end before it was uncounted */
     if (filch__unlikely(filch__load_relaxed(&pool->start_failed)))
         filch__crew_drop_stranded(pool, NULL);
     filch__sub_acq_rel(&pool->wakers, 1);
@@ -69,7 +71,7 @@ static bool pull_locked(struct filch__hold *hold)
 
 static bool must_end(const struct filch__hold *hold)
 {
-    return filch__load_seq_cst(&hold->pool->phase) == FILCH__POOL_CANCELLING || filch__scope_stops(hold->record) ||
+    return filch__load_seq_cst(&hold->pool->phase) >= FILCH__POOL_CANCELLING || filch__scope_stops(hold->record) ||
            filch__future_phase(hold->record->future) == FILCH__DROPPED;
 }
 
@@ -121,16 +123,24 @@ void filch__hold_pull_all(struct filch_pool *pool, const struct filch__scope *sc
 
 /* ---- from submit to a queue ---- */
 
+/* True: it holds a permit, or will be told of one. Who is told may queue the task, which may end, and its pool with it. */
+static bool enter_gate(struct filch__hold *hold)
+{
+    struct filch_pool *pool = hold->pool;
+    filch__add_seq_cst(&pool->wakers, 1); /* I3 */
+    hold->permit = filch__permits_join(hold->gate, &hold->line, &hold->granted);
+    bool entered = hold->permit;
+    if (!entered)
+        recheck(hold);
+    filch__sub_acq_rel(&pool->wakers, 1);
+    return entered;
+}
+
 static void open_hold(struct filch__hold *hold)
 {
-    if (hold->gate && (!hold->status || hold->record->always)) {
-        if (!filch__permits_join(hold->gate, &hold->line, &hold->granted)) {
-            recheck(hold);
-            return;
-        }
-        hold->permit = true;
-    }
-    unlist_and_queue(hold);
+    bool runs = !filch__load_relaxed(&hold->status) || hold->record->always;
+    if (!runs || !hold->gate || enter_gate(hold))
+        unlist_and_queue(hold);
 }
 
 static void note_failure(struct filch__hold *hold, int status)

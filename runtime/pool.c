@@ -159,6 +159,9 @@ void filch_pool_free(struct filch_pool *pool)
     }
     if (filch__load_acquire(&pool->phase) != FILCH__POOL_CLOSED)
         filch__os_die("filch_pool_free: the pool is not closed (filch_pool_close has not returned 0)");
+    if (filch__load_acquire(&pool->scopes))
+        filch__os_die("filch_pool_free: a scope of the pool is open");
+    filch__timekeeper_stop(&pool->keeper); /* if scopes were open when the pool was closed */
     destroy(pool);
 }
 

@@ -84,15 +84,15 @@ void filch__scope_ask(struct filch__scope *scope, uint64_t why)
         if (!(word & FILCH__SCOPE_MEMBERS) || word & FILCH__SCOPE_CANCELLED)
             return;
     } while (!filch__cas_seq_cst(&scope->word, &word, (word | FILCH__SCOPE_CANCELLED | why) + 1)); /* P1, I1 */
-    struct filch_pool *pool = scope->pool;
-    filch__timekeeper_send(&pool->keeper, &scope->errand);
-    if (filch__unlikely(filch__load_seq_cst(&pool->phase) == FILCH__POOL_CLOSED)) /* P4 */
-        filch__timekeeper_run_errands(&pool->keeper);
+    filch__timekeeper_send(&scope->pool->keeper, &scope->errand);
+    filch__store_release(&scope->sent, 1); /* I3 */
 }
 
 static void carry_out(struct filch__errand *errand)
 {
     struct filch__scope *scope = filch__container_of(errand, struct filch__scope, errand);
+    while (!filch__load_acquire(&scope->sent)) /* I3 */
+        filch__os_yield();
     lock(scope); /* P3 */
     for (struct filch__scope *inside = scope->inside; inside; inside = inside->next)
         filch__scope_ask(inside, 0);

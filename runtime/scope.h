@@ -12,7 +12,8 @@
  *             is done
  *   leave     a task's end, after it; close    members - 1; the last one completes `ended`, its last access
  *             of one inside; the cancel
- *   ask       anybody, signal handlers too     CANCELLED + why, members + 1; the errand is sent to the pool's timekeeper
+ *   ask       anybody, signal handlers too     CANCELLED + why, members + 1; the errand is sent to the pool's timekeeper;
+ *                                              `sent` is its last access
  *   errand    the timekeeper                   asks the scopes inside; cancels the waits of the scope's tasks; pulls what
  *                                              is held (hold.h); leaves
  *   close     who opened it, once              CLOSING, leaves, waits for `ended`, leaves the parent
@@ -23,13 +24,15 @@
  * Invariants
  *   I1 who touches the scope is a member, but for an ask, whose first access is the CAS that makes its errand one.
  *   I2 CANCELLED is never taken back, and sent once.
+ *   I3 the errand begins when `sent` is set: so nobody is in an ask when the scope is closed, and its pool freed.
  * Orderings
  *   P1 ask: CANCELLED (sc), later the strand's lock  ||  a wait begins: the strand's lock, then the word is read.
  *      The errand finds the wait, or the wait finds the mark. The same with the list's lock: hold.h, K1.
  *   P2 leave: what a member did (release) -> close: `ended` is done (acquire).
  *   P3 ask: CANCELLED, then the lock of `inside`  ||  open of one inside: into the list under that lock, then look at the
  *      parent's word. The errand finds it, or it is born cancelled.
- *   P4 ask: errand sent (sc), load phase (sc)  ||  pool close: phase CLOSED (sc), run errands (sc). One of them runs it.
+ *   P4 open: pool->scopes + 1 (sc), load phase (sc)  ||  pool close: phase CLOSED (sc), load scopes (sc). Either the
+ *      timekeeper stays until the pool is freed, or the scope is not opened.
  * Checked: tests/model/scope.c.
  */
 #ifndef FILCH_SCOPE_H
@@ -48,6 +51,8 @@
 struct filch__scope {
     uint64_t word;
     struct filch_pool *pool;
+    uint32_t generation; /* the pool's */
+    uint32_t sent;
     struct filch__scope *parent;
     enum filch_policy policy;
     uint32_t lock;      /* of `inside` and its links */
@@ -76,6 +81,12 @@ bool filch__scope_has(const struct filch__scope *scope, const struct filch__stra
 /* Under the parent's lock: in or out of its list. */
 void filch__scope_enter_parent(struct filch__scope *scope);
 void filch__scope_leave_parent(struct filch__scope *scope);
+
+/* Is this a child of fork(2), and the scope the parent's? */
+static inline bool filch__scope_stale(const struct filch__scope *scope)
+{
+    return filch__unlikely(scope->generation != filch__load_relaxed(&filch__generation));
+}
 
 static inline struct filch__scope *filch__scope_in(const struct filch_scope *scope)
 {

@@ -21,6 +21,20 @@ static struct filch__wakeup time_out(struct filch__timer *timer)
     return (struct filch__wakeup){0};
 }
 
+static int join_pool_and_parent(struct filch_pool *pool, struct filch_scope *parent)
+{
+    filch__add_seq_cst(&pool->scopes, 1);
+    int r = filch__load_seq_cst(&pool->phase) == FILCH__POOL_CLOSED ? -ESHUTDOWN : 0; /* P4 */
+    if (!r && parent && filch__load_acquire(&filch__scope_in(parent)->word) &&
+        filch__scope_stale(filch__scope_in(parent)))
+        r = -ESTALE;
+    if (!r && parent)
+        r = filch__scope_join(filch__scope_in(parent), filch__strand_current());
+    if (r)
+        filch__sub_acq_rel(&pool->scopes, 1);
+    return r;
+}
+
 int filch_scope_open(struct filch_scope *scope, struct filch_pool *pool, const struct filch_scope_config *config)
 {
     static const struct filch_scope_config none;
@@ -31,12 +45,13 @@ int filch_scope_open(struct filch_scope *scope, struct filch_pool *pool, const s
         r = filch__pool_find(&pool);
     if (!r)
         r = filch__timekeeper_start(&pool->keeper); /* so that a cancel cannot fail */
-    if (!r && config->parent)
-        r = filch__scope_join(filch__scope_in(config->parent), filch__strand_current());
+    if (!r)
+        r = join_pool_and_parent(pool, config->parent);
     if (r)
         return r;
     struct filch__scope *it = filch__scope_in(scope);
     *it = (struct filch__scope){.pool = pool,
+                                .generation = pool->generation,
                                 .parent = config->parent ? filch__scope_in(config->parent) : NULL,
                                 .policy = config->policy,
                                 .need = config->policy == FILCH_SCOPE_FIRST_SUCCESS ? 1 : config->need,
@@ -58,8 +73,15 @@ int filch_scope_submit(struct filch_scope *scope, struct filch_future *future, f
                        const struct filch_task_options *options)
 {
     struct filch_task_options mine = options ? *options : (struct filch_task_options){0};
-    if (!scope || (mine.scope && mine.scope != scope))
+    if (!scope)
         return -EINVAL;
+    if (mine.scope && mine.scope != scope) {
+        if (future && filch__future_in_flight(future))
+            return -EBUSY;
+        if (future)
+            filch__future_fail(future, -EINVAL);
+        return -EINVAL;
+    }
     mine.scope = scope;
     return future ? filch_submit_with(NULL, future, fn, data, &mine) : filch__submit_own(fn, data, &mine);
 }
@@ -67,8 +89,7 @@ int filch_scope_submit(struct filch_scope *scope, struct filch_future *future, f
 void filch_scope_cancel(struct filch_scope *scope)
 {
     int error = errno; /* a signal handler's caller keeps its own */
-    if (scope && !(filch__load_relaxed(&filch__scope_in(scope)->word) & FILCH__SCOPE_CANCELLED) &&
-        filch__load_acquire(&filch__scope_in(scope)->word) && !filch__pool_stale(filch__scope_in(scope)->pool))
+    if (scope && filch__load_acquire(&filch__scope_in(scope)->word) && !filch__scope_stale(filch__scope_in(scope)))
         filch__scope_ask(filch__scope_in(scope), 0);
     errno = error;
 }
@@ -78,7 +99,7 @@ static int begin_close(struct filch__scope *scope)
 {
     uint64_t word = filch__load_acquire(&scope->word);
     do {
-        if (!(word & FILCH__SCOPE_MEMBERS))
+        if (!word)
             return -EINVAL;
         if (word & FILCH__SCOPE_CLOSING)
             return -EALREADY;
@@ -103,7 +124,7 @@ int filch_scope_close(struct filch_scope *scope)
     struct filch__scope *it = filch__scope_in(scope);
     if (!scope || !filch__load_acquire(&it->word))
         return -EINVAL;
-    if (filch__pool_stale(it->pool))
+    if (filch__scope_stale(it))
         return -ESTALE;
     if (filch__scope_has(it, filch__strand_current()))
         return -EDEADLK;
@@ -117,6 +138,7 @@ int filch_scope_close(struct filch_scope *scope)
     r = outcome(it);
     if (it->parent)
         filch__scope_leave_parent(it);
+    filch__sub_acq_rel(&it->pool->scopes, 1); /* from here on the pool may be freed */
     filch__store_release(&it->word, 0);
     return r;
 }

@@ -62,6 +62,16 @@ static void unlink_timer(struct filch__timekeeper *keeper, struct filch__timer *
     timer->linked = false;
 }
 
+static void run_errands(struct filch__timekeeper *keeper)
+{
+    struct filch__errand *errand = filch__exchange_acq_rel(&keeper->errands, NULL); /* T1 */
+    while (errand) {
+        struct filch__errand *next = errand->next;
+        errand->run(errand);
+        errand = next;
+    }
+}
+
 static void *keep_time(void *arg)
 {
     struct filch__timekeeper *keeper = arg;
@@ -71,7 +81,7 @@ static void *keep_time(void *arg)
         uint32_t seen = filch__load_seq_cst(&keeper->changes); /* T1 */
         if (filch__load_seq_cst(&keeper->errands)) {
             filch__unlock(&keeper->lock);
-            filch__timekeeper_run_errands(keeper);
+            run_errands(keeper);
             filch__lock(&keeper->lock);
             continue;
         }
@@ -108,18 +118,6 @@ void filch__timekeeper_send(struct filch__timekeeper *keeper, struct filch__erra
         errand->next = first;
     } while (!filch__cas_seq_cst(&keeper->errands, &first, errand)); /* T1 */
     tell(keeper);
-}
-
-bool filch__timekeeper_run_errands(struct filch__timekeeper *keeper)
-{
-    struct filch__errand *errand = filch__exchange_acq_rel(&keeper->errands, NULL); /* T1 */
-    bool any = errand;
-    while (errand) {
-        struct filch__errand *next = errand->next;
-        errand->run(errand);
-        errand = next;
-    }
-    return any;
 }
 
 void filch__timekeeper_init(struct filch__timekeeper *keeper)

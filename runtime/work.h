@@ -195,9 +195,11 @@ struct filch_pool {
     struct filch__eventcount room;
     uint32_t quiet;  /* futex: counts parks while closing */
     uint32_t wakers; /* threads that make a strand or a held task ready and do not own the pool */
+    uint32_t scopes; /* that are open: their cancels and time-outs need the timekeeper also when the pool is closed */
     uint64_t held;   /* tasks that are held back; and on their way from there into a queue */
     struct filch__lock held_lock;
     struct filch__hold *held_first; /* under held_lock: those that are held back */
+    uint32_t dropping; /* somebody is in filch__crew_drop_stranded */
     uint64_t stuck_tasks;
     struct filch_stuck stuck; /* the timekeeper's: the last one */
     uint64_t failed_starts;

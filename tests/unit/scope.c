@@ -334,3 +334,58 @@ Test(scope, misuse_is_refused, .timeout = TEST_TIMEOUT)
     cr_assert_eq(filch_scope_open(&scope, NULL, NULL), 0);
     cr_assert_eq(filch_scope_close(&scope), 0);
 }
+
+Test(scope, it_may_be_closed_after_its_pool, .timeout = TEST_TIMEOUT)
+{
+    struct filch_pool *pool = pool_of(2), *other = pool_of(1);
+    struct filch_scope scope, inside;
+    struct filch_scope_config config = {.parent = &scope};
+    atomic_int started = 0;
+    cr_assert_eq(filch_scope_open(&scope, pool, NULL), 0);
+    cr_assert_eq(filch_scope_open(&inside, other, &config), 0);
+    cr_assert_eq(filch_scope_submit(&inside, NULL, run_until_cancelled, &started, NULL), 0);
+    cr_assert_eq(filch_pool_close(pool, FILCH_CLOSE_DRAIN, FILCH_NO_DEADLINE), 0);
+    cr_assert_eq(filch_scope_submit(&scope, NULL, succeeds, NULL, NULL), -ESHUTDOWN);
+    filch_scope_cancel(&scope); /* flows down all the same */
+    cr_assert_eq(filch_scope_close(&inside), -ECANCELED);
+    cr_assert_eq(filch_scope_close(&scope), -ECANCELED);
+    cr_assert_eq(filch_scope_open(&scope, pool, NULL), -ESHUTDOWN);
+    watchdog_pool(NULL);
+    filch_pool_free(pool);
+    pool_end(other);
+}
+
+/* Cancels what the main thread opens and closes all the time. */
+struct race {
+    struct filch_scope scope;
+    atomic_int stop;
+};
+
+static void *cancel_always(void *data)
+{
+    struct race *race = data;
+    while (!atomic_load(&race->stop))
+        filch_scope_cancel(&race->scope);
+    return NULL;
+}
+
+Test(scope, a_cancel_may_come_at_any_time, .timeout = TEST_TIMEOUT)
+{
+    struct filch_pool *pool = pool_of(1);
+    static struct race race;
+    memset(&race, 0, sizeof race);
+    pthread_t thread = thread_start(cancel_always, &race);
+    int cancelled = 0;
+    for (int i = 0; i < TEST_SHARE(20000); i++) {
+        cr_assert_eq(filch_scope_open(&race.scope, pool, NULL), 0);
+        int r = filch_scope_submit(&race.scope, NULL, succeeds, NULL, NULL);
+        cr_assert(r == 0 || r == -ECANCELED);
+        r = filch_scope_close(&race.scope);
+        cr_assert(r == 0 || r == -ECANCELED);
+        cancelled += r != 0;
+    }
+    atomic_store(&race.stop, 1);
+    thread_join(thread);
+    printf("figure: %d of the scopes were cancelled\n", cancelled);
+    pool_end(pool);
+}
