@@ -233,7 +233,8 @@ WORKLOADS = [
         loop_cases, loop_targets, by_workers=True),
     Workload(
         "graph", "W8: nodes that follow others, 2 workers", [Column("ns_per_node", "ns per node")], graph_cases,
-        graph_targets, ways={"graph": ", by filch_graph", "submit": ", by submits", "fork": ", by forks"},
+        graph_targets, ways={"graph": ", by filch_graph", "after": ", by after",
+                             "submit": ", by submits", "fork": ", by forks"},
         note="serial is the floor of one thread; oneTBB's graph and filch_graph are built before they are timed. "
              "Smaller ones for the slow."),
     Workload(
