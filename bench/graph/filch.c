@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* filch.c - nodes by three ways. "graph": a struct filch_graph, built before; only its run is timed. The others have
- * counters of what each node waits for. "submit": whoever makes a node ready submits it, with a future of its own.
- * "fork": a chain is a spawn and a sync per node; in a square, whoever makes two nodes ready spawns one and goes on with
- * the other.
+/* filch.c - nodes by four ways. "graph": a struct filch_graph, built before; only its run is timed. "after": a task
+ * submits all nodes, each with the futures that it follows. The others have counters of what each node waits for.
+ * "submit": whoever makes a node ready submits it, with a future of its own. "fork": a chain is a spawn and a sync per
+ * node; in a square, whoever makes two nodes ready spawns one and goes on with the other.
  */
 #include "../harness/with_filch.h"
 #include "graph.h"
@@ -71,6 +71,33 @@ static void run_by_graph(struct graph *graph)
 {
     (void)graph;
     must(filch_graph_run(pool, built), "filch_graph_run");
+}
+
+/* ---- after ---- */
+
+static int submit_all(void *data)
+{
+    struct graph *graph = data;
+    size_t side = graph->side, back = side ? side : 1;
+    for (size_t i = 0; i < graph->nodes; i++) {
+        struct filch_future *before[2];
+        struct filch_task_options options = {.after = before};
+        if (side && i % side)
+            before[options.after_count++] = &nodes[i - 1].future;
+        if (i >= back)
+            before[options.after_count++] = &nodes[i - back].future;
+        must(filch_submit_with(NULL, &nodes[i].future, run_built, &nodes[i], &options), "filch_submit_with");
+    }
+    return filch_wait_many(
+        &(struct filch_batch){.futures = &nodes[0].future, .future_stride = sizeof nodes[0], .count = graph->nodes},
+        FILCH_NO_DEADLINE);
+}
+
+static void run_by_after(struct graph *graph)
+{
+    struct filch_future future = {0};
+    must(filch_submit(pool, &future, submit_all, graph), "filch_submit");
+    must(filch_wait(&future), "filch_wait_many");
 }
 
 /* ---- counters ---- */
@@ -173,6 +200,7 @@ static void run_by_forks(struct graph *graph)
 }
 
 const struct graph_way graph_ways[] = {{"graph", build, run_by_graph},
+                                       {"after", NULL, run_by_after},
                                        {"submit", prepare, run_by_submits},
                                        {"fork", prepare, run_by_forks},
                                        {NULL, NULL, NULL}};
