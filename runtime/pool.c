@@ -12,8 +12,8 @@ enum { STACK_SIZE_LEAST = 16 << 10, STACK_SIZE_DEFAULT = 1 << 20 };
 /* Check what the caller gave, and put defaults in place of zeros. */
 static int complete_config(struct filch_pool_config *config, struct filch_allocator *ret_allocator)
 {
-    bool no_idle = config->flags & FILCH_POOL_NO_IDLE_WORKERS;
-    if (config->flags & ~(FILCH_POOL_NO_IDLE_WORKERS | FILCH_POOL_NO_OVERFLOW_MESSAGE) ||
+    bool no_idle = config->flags & FILCH_POOL_NO_IDLE_WORKERS, pumped = config->flags & FILCH_POOL_PUMPED;
+    if (config->flags & ~(FILCH_POOL_NO_IDLE_WORKERS | FILCH_POOL_NO_OVERFLOW_MESSAGE | FILCH_POOL_PUMPED) ||
         filch__any_set(config->reserved, 4) || (unsigned)config->when_full > FILCH_FULL_RUN ||
         (no_idle && config->min_workers))
         return -EINVAL;
@@ -29,10 +29,12 @@ static int complete_config(struct filch_pool_config *config, struct filch_alloca
     if (!config->min_workers && !no_idle)
         config->min_workers = 1;
     if (!config->max_concurrency) {
-        config->max_concurrency = filch_cpu_count();
-        if (config->max_concurrency < config->min_workers)
-            config->max_concurrency = config->min_workers;
+        config->max_concurrency = filch_cpu_count() + pumped;
+        if (config->max_concurrency < config->min_workers + pumped)
+            config->max_concurrency = config->min_workers + pumped;
     }
+    if (pumped && config->max_concurrency < config->min_workers + 1)
+        return -EINVAL;
     if (config->max_concurrency > FILCH_WORKERS_MAX)
         config->max_concurrency = FILCH_WORKERS_MAX;
     if (!config->idle_timeout_ns)
@@ -73,6 +75,8 @@ static struct filch_pool *create(const struct filch_pool_config *config, const s
     pool->generation = filch__load_relaxed(&filch__generation);
     snprintf(pool->name, sizeof pool->name, "%s", config->name ? config->name : "filch");
     filch__gate_init(&pool->gate, config->max_concurrency);
+    if (config->flags & FILCH_POOL_PUMPED)
+        pool->blocked = (uint32_t)-1; /* one thread fewer than there are permits: filch__pool_may_start */
     filch__entry_init(pool);
     filch__inject_init(&pool->ready);
     filch__inject_init(&pool->exposed);

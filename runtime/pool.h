@@ -35,6 +35,8 @@ void filch__pool_settle_late(struct filch_pool *pool); /* after enqueueing: the 
  * caller, or a negative errno. */
 enum filch__room { FILCH__ROOM_OK, FILCH__ROOM_RUN_HERE };
 int filch__room_make(struct filch_pool *pool, size_t want, bool own_thread, size_t *ret_count);
+
+/* caller.c */
 void filch__run_here(struct filch_pool *pool, struct filch_future *future);
 
 /* close.c: end what was enqueued when no worker was left to take it. */

@@ -146,6 +146,8 @@ void filch__victims_reclaim(struct filch__worker *worker)
     filch__store_relaxed(&pool->retired, NULL);
     filch__unlock(&pool->lock);
     filch__reclaim_synchronize();
+    filch__lock(&pool->lock); /* for threads that steal without a read section (caller.c) */
+    filch__unlock(&pool->lock);
     filch__deque_free_retired(rings, &pool->allocator);
     free_tables(&pool->allocator, tables);
 }

@@ -34,6 +34,7 @@ enum filch_close {
 /* flags of struct filch_pool_config */
 #define FILCH_POOL_NO_IDLE_WORKERS 1u     /* min_workers is 0: the last worker retires too, if no task waits */
 #define FILCH_POOL_NO_OVERFLOW_MESSAGE 2u /* do not install the SIGSEGV handler that names a task whose stack overflowed */
+#define FILCH_POOL_PUMPED 4u /* one permit is for filch_pool_pump: one thread fewer than max_concurrency (then at least 2) */
 
 /* Most workers and most max_concurrency of one pool. */
 #define FILCH_WORKERS_MAX 4096u
@@ -104,6 +105,20 @@ FILCH_API void filch_pool_free(struct filch_pool *pool);
  * With only one given, the other follows where it must: a maximum below the minimum lowers it, and the reverse.
  */
 FILCH_API int filch_pool_resize(struct filch_pool *pool, unsigned min_workers, unsigned max_concurrency);
+
+/* Run up to max_tasks queued tasks on the calling thread, now, each under a permit of the pool: for a main loop that helps
+ * out between two events. How many it ran: 0 when nothing is queued or no permit is free; permits are for workers too,
+ * so open the pool with FILCH_POOL_PUMPED. Does not wait for work or for a permit; a body that waits blocks the thread,
+ * and its permit serves others. Tasks that have begun stay with the workers, and so do children of typed tasks.
+ * filch_worker_local() is NULL in such bodies. Several threads may pump, also while the pool is closed by draining.
+ * Errors: -EINVAL (max_tasks 0), -EDEADLK (called in a task of this pool), -ESHUTDOWN (closed), -ESTALE, -ENOMEM.
+ *
+ *     while (poll(events, count, queued ? 0 : -1) >= 0) {
+ *         handle(events);
+ *         queued = filch_pool_pump(pool, 8) == 8;
+ *     }
+ */
+FILCH_API int filch_pool_pump(struct filch_pool *pool, unsigned max_tasks);
 
 /* How many more bodies could run right now: the limit less the running ones; 0 while shrinking or closed. One load. */
 FILCH_API unsigned filch_pool_available(const struct filch_pool *pool);

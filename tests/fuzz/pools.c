@@ -64,7 +64,7 @@ static void spoil(struct filch_pool_config *config, struct codes *errors)
         config->max_concurrency = 2;
         break;
     case 3:
-        config->flags |= 4;
+        config->flags |= 8;
         break;
     case 4:
         config->reserved[input_below(&world.input, 4)] = 1;
