@@ -31,12 +31,13 @@ check() {
         missing=1
     fi
 }
-examples=$(grep '^|' "$guide" | grep -o '(examples/[^)]*)' | tr -d '()' | sort -u)
+examples=$(grep '^|' "$guide" | grep -oE '\((examples|\.\.)/[^)]*\)' | tr -d '()' | sort -u)
 tests=$(grep '^|' "$guide" | grep -o '`[a-z_]*/[a-z0-9_]*`' | tr -d '`' | sort -u)
 for example in $examples; do
     check "$example" test -e "$root/docs/$example"
-    [[ $example != *.c ]] || check "a test of $example" \
-        grep -q "^filch_example($(basename "$example" .c) " "$root/docs/examples/CMakeLists.txt"
+    [[ $example != examples/*.c ]] || check "a test of $example" \
+        grep -qE "filch_example\($(basename "$example" .c) |NAME examples.$(basename "$example" .c)$" \
+        "$root/docs/examples/CMakeLists.txt"
 done
 for test in $tests; do
     check "$test" grep -q "^Test(${test%/*}, ${test#*/}," -r "$root/tests" --include '*.c'
