@@ -75,6 +75,19 @@ static void pass_down_locked(struct filch__strand *strand, struct filch_future *
     }
 }
 
+/* Whatever a task of the pool can run on. */
+static void visit_all(struct filch_pool *pool, void (*visit)(struct filch__strand *strand, void *ctx), void *ctx)
+{
+    filch__strands_visit(&pool->strands, visit, ctx);
+    filch__lock(&pool->lock);
+    struct filch__caller *callers = pool->callers;
+    filch__unlock(&pool->lock);
+    for (; callers; callers = callers->next)
+        visit(&callers->strand, ctx);
+    for (size_t i = 0; i < FILCH_WORKERS_MAX && filch__load_acquire(&pool->worker[i]); i++)
+        visit(&pool->worker[i]->native, ctx);
+}
+
 struct part {
     struct filch_future *task;
     const struct filch__strand *runner;
@@ -96,7 +109,7 @@ static void pass_to_parts(struct filch_future *task, const struct filch__strand 
 {
     struct part part = {task, runner};
     if (filch__unlikely(filch__load_seq_cst(&runner->forks.active) || filch__load_seq_cst(&runner->parts))) /* F7, A1 */
-        filch__strands_visit(&runner->pool->strands, cancel_part, &part);
+        visit_all(runner->pool, cancel_part, &part);
 }
 
 int filch__cancel(struct filch_future *future, bool timed_out)
@@ -133,15 +146,7 @@ static void cancel_waiting(struct filch__strand *strand, void *ctx)
 
 void filch__cancel_waits(struct filch_pool *pool, const struct filch__scope *scope)
 {
-    void *ctx = (void *)(uintptr_t)scope;
-    filch__strands_visit(&pool->strands, cancel_waiting, ctx);
-    filch__lock(&pool->lock);
-    struct filch__caller *callers = pool->callers;
-    filch__unlock(&pool->lock);
-    for (; callers; callers = callers->next)
-        cancel_waiting(&callers->strand, ctx);
-    for (size_t i = 0; i < FILCH_WORKERS_MAX && filch__load_acquire(&pool->worker[i]); i++)
-        cancel_waiting(&pool->worker[i]->native, ctx);
+    visit_all(pool, cancel_waiting, (void *)(uintptr_t)scope);
 }
 
 /* ---- waiting ---- */
