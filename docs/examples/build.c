@@ -100,7 +100,7 @@ static bool is_before(const struct timespec *a, const struct timespec *b)
 /* RAN: it has to; UP_TO_DATE: it need not; -ENOENT: an input is missing that no step makes. */
 static int must_run(const struct step *step)
 {
-    struct timespec target, input;
+    struct timespec target = {0, 0}, input;
     int result = modified(step->target, &target) ? UP_TO_DATE : RAN;
     for (int i = 0; i < step->inputs; i++) {
         bool made = step->maker[i] >= 0;
