@@ -115,8 +115,10 @@ static void body_left(struct body *body)
 /* A predecessor has failed, or the task's scope was cancelled. */
 static int why_dropped(const struct filch__record *record)
 {
-    if (record->hold && record->hold->status && !record->always)
-        return record->hold->status;
+    /* Of one that a cancel has pulled, other predecessors may still note that they failed. */
+    int32_t status = record->hold && !record->always ? filch__load_relaxed(&record->hold->status) : 0;
+    if (status)
+        return status;
     return filch__scope_stops(record) ? -ECANCELED : 0;
 }
 
