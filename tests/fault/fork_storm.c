@@ -21,6 +21,8 @@ enum { submitters = 2, children_at_once = 4, ci_forks = 100, full_forks = 1000 }
 
 struct load {
     struct filch_pool *pool;
+    struct filch_gate *gate;
+    struct filch_scope scope; /* open while children are made */
     atomic_int stop;
     atomic_long submitted, ran, batches;
 };
@@ -55,6 +57,8 @@ static void *submit_without_end(void *data)
         for (int i = 0; i < 8; i++) {
             bool own = random_below(&random, 8) == 0;
             options.flags = own ? FILCH_TASK_OWN_THREAD : 0;
+            options.gate = i == 4 ? load->gate : NULL;
+            options.scope = i == 0 ? &load->scope : NULL;
             must(filch_submit_with(load->pool, &futures[i], have_two, load, i % 4 ? NULL : &options) == 0);
         }
         for (int i = 0; i < 8; i++)
@@ -65,15 +69,32 @@ static void *submit_without_end(void *data)
     return NULL;
 }
 
-/* What a child does; it has no other threads and no watchdog, only its alarm. */
-static int be_child(struct filch_pool *old)
+/* Of what was open in the parent nothing is of use, and nothing blocks: also not what other threads had locked. */
+static void try_what_was_open(struct load *load)
 {
+    struct filch_future future = {0};
+    struct filch_task_options gated = {.gate = load->gate};
+    child_must(filch_scope_submit(&load->scope, &future, nothing, NULL, NULL) == -ESTALE);
+    filch_scope_cancel(&load->scope);
+    child_must(filch_scope_close(&load->scope) == -ESTALE);
+    child_must(filch_submit_with(NULL, &future, nothing, NULL, &gated) == -ESTALE && filch_wait(&future) == -ESTALE);
+    child_must(filch_gate_enter(load->gate, FILCH_NO_DEADLINE) == -ESTALE);
+    child_must(filch_gate_resize(load->gate, 7) == -ESTALE && filch_gate_available(load->gate) == 0);
+    filch_gate_leave(load->gate);
+    child_must(filch_gate_close(load->gate) == 0);
+}
+
+/* What a child does; it has no other threads and no watchdog, only its alarm. */
+static int be_child(struct load *parent)
+{
+    struct filch_pool *old = parent->pool;
     struct filch_future future = {0}, promise = {0}, futures[50] = {{{0}}};
     struct filch_task_options timed = {.timeout_ns = FILCH_US(100)};
     struct filch_pool *pool = NULL;
     struct filch_pool_stats stats;
     struct load load = {0};
     child_must(filch_submit(old, &future, nothing, NULL) == -ESTALE && filch_wait(&future) == -ESTALE);
+    try_what_was_open(parent);
     child_must(filch_pool_get_stats(old, &stats, sizeof stats) == -ESTALE);
     child_must(filch_pool_resize(old, 1, 2) == -ESTALE);
     child_must(filch_pool_close(old, FILCH_CLOSE_CANCEL, 0) == -ESTALE);
@@ -102,7 +123,7 @@ static void reap(pid_t child)
     claim(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-static pid_t fork_child(struct filch_pool *pool)
+static pid_t fork_child(struct load *load)
 {
     pid_t child = fork();
     claim(child >= 0);
@@ -110,7 +131,7 @@ static pid_t fork_child(struct filch_pool *pool)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         signal(SIGALRM, SIG_DFL);
         alarm(TEST_TIMEOUT / 2);
-        _exit(be_child(pool));
+        _exit(be_child(load));
     }
     return child;
 }
@@ -122,6 +143,7 @@ static long round_of(uint64_t seed, int forks)
     pthread_t threads[submitters];
     pid_t child[children_at_once] = {0};
     uint64_t random = seed;
+    claim(filch_gate_open(&load.gate, 1) == 0 && filch_scope_open(&load.scope, load.pool, NULL) == 0);
     for (int i = 0; i < submitters; i++)
         threads[i] = thread_start(submit_without_end, &load);
     for (int i = 0; i < forks; i++) {
@@ -129,7 +151,7 @@ static long round_of(uint64_t seed, int forks)
             reap(child[i % children_at_once]);
         usleep(random_below(&random, 2000));
         dawdle((int)random_below(&random, 500));
-        child[i % children_at_once] = fork_child(load.pool);
+        child[i % children_at_once] = fork_child(&load);
     }
     for (int i = 0; i < children_at_once; i++)
         if (child[i])
@@ -137,6 +159,8 @@ static long round_of(uint64_t seed, int forks)
     atomic_store(&load.stop, 1);
     for (int i = 0; i < submitters; i++)
         thread_join(threads[i]);
+    claim(filch_scope_close(&load.scope) == 0);
+    claim(filch_gate_available(load.gate) == 1 && filch_gate_close(load.gate) == 0);
     claim(atomic_load(&load.ran) == atomic_load(&load.submitted) && atomic_load(&load.batches) > 0);
     meet_all(load.pool, 3);
     pool_end(load.pool);

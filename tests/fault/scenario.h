@@ -13,6 +13,7 @@ struct scenario {
     struct filch_pool_config config;
     bool keep_threads; /* with bodies that keep their thread while they wait */
     enum filch_close mode;
+    bool held; /* with edges, gates, scopes and what else may hold tasks back */
 };
 
 struct outcome {
@@ -24,5 +25,6 @@ struct outcome {
 };
 
 struct outcome scenario_run(const struct scenario *scenario);
+struct outcome scenario_held_run(const struct scenario *scenario); /* another one, in scenario_held.c */
 
 #endif
