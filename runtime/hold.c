@@ -128,10 +128,11 @@ static bool enter_gate(struct filch__hold *hold)
 {
     struct filch_pool *pool = hold->pool;
     filch__add_seq_cst(&pool->wakers, 1); /* I3 */
-    hold->permit = filch__permits_join(hold->gate, &hold->line, &hold->granted);
-    bool entered = hold->permit;
-    if (!entered)
-        recheck(hold);
+    bool entered = filch__permits_join(hold->gate, &hold->line, &hold->granted);
+    if (entered)
+        hold->permit = true;
+    else
+        recheck(hold); /* from here on the task may be another's */
     filch__sub_acq_rel(&pool->wakers, 1);
     return entered;
 }
