@@ -84,7 +84,8 @@ void filch__scope_ask(struct filch__scope *scope, uint64_t why)
         if (!(word & FILCH__SCOPE_MEMBERS) || word & FILCH__SCOPE_CANCELLED)
             return;
     } while (!filch__cas_seq_cst(&scope->word, &word, (word | FILCH__SCOPE_CANCELLED | why) + 1)); /* P1, I1 */
-    filch__timekeeper_send(&scope->pool->keeper, &scope->errand);
+    if (!filch__scope_stale(scope)) /* else its pool is the parent process's, and so is who closes it */
+        filch__timekeeper_send(&scope->pool->keeper, &scope->errand);
     filch__store_release(&scope->sent, 1); /* I3 */
 }
 

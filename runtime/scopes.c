@@ -4,8 +4,10 @@
 #include "scope.h"
 
 #include <errno.h>
+#include <string.h>
 
 _Static_assert(sizeof(struct filch__scope) <= sizeof(struct filch_scope), "a scope fits its public frame");
+_Static_assert(offsetof(struct filch__scope, word) == 0, "what is behind the word is not looked at before it");
 _Static_assert(_Alignof(struct filch__scope) <= _Alignof(struct filch_scope), "a scope lies where its frame may");
 
 static int check_config(const struct filch_scope_config *config)
@@ -50,14 +52,16 @@ int filch_scope_open(struct filch_scope *scope, struct filch_pool *pool, const s
     if (r)
         return r;
     struct filch__scope *it = filch__scope_in(scope);
-    *it = (struct filch__scope){.pool = pool,
-                                .generation = pool->generation,
-                                .parent = config->parent ? filch__scope_in(config->parent) : NULL,
-                                .policy = config->policy,
-                                .need = config->policy == FILCH_SCOPE_FIRST_SUCCESS ? 1 : config->need,
-                                .timed = config->timeout_ns,
-                                .on_error = config->on_error,
-                                .ctx = config->ctx};
+    const struct filch__scope fresh = {.pool = pool,
+                                       .generation = pool->generation,
+                                       .parent = config->parent ? filch__scope_in(config->parent) : NULL,
+                                       .policy = config->policy,
+                                       .need = config->policy == FILCH_SCOPE_FIRST_SUCCESS ? 1 : config->need,
+                                       .timed = config->timeout_ns,
+                                       .on_error = config->on_error,
+                                       .ctx = config->ctx};
+    /* All but the word, which a cancel may be looking at. */
+    memcpy((char *)it + sizeof it->word, (const char *)&fresh + sizeof it->word, sizeof *it - sizeof it->word);
     filch__scope_init_errand(it);
     filch_promise_init(&it->ended);
     it->ended.priv.flags = FILCH__FUTURE_SCOPE;
@@ -89,7 +93,7 @@ int filch_scope_submit(struct filch_scope *scope, struct filch_future *future, f
 void filch_scope_cancel(struct filch_scope *scope)
 {
     int error = errno; /* a signal handler's caller keeps its own */
-    if (scope && filch__load_acquire(&filch__scope_in(scope)->word) && !filch__scope_stale(filch__scope_in(scope)))
+    if (scope)
         filch__scope_ask(filch__scope_in(scope), 0);
     errno = error;
 }
