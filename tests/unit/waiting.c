@@ -214,6 +214,30 @@ Test(waiting, any_waits_for_thousands, .timeout = TEST_TIMEOUT)
     pool_end(pool);
 }
 
+static int wait_all_of(void *data)
+{
+    struct group *group = data;
+    return filch_wait_all(group->list, group->count, FILCH_NO_DEADLINE);
+}
+
+Test(waiting, any_and_all_of_a_million, .timeout = TEST_TIMEOUT)
+{
+    const size_t count = TEST_TSAN ? 50000 : TEST_SHARE(1000000), hit = count / 3;
+    struct filch_pool *pool = pool_of(2);
+    struct group group = group_make(count);
+    struct filch_future any = {{0}}, all = {{0}};
+    cr_assert_eq(filch_submit(pool, &any, wait_any_of, &group), 0);
+    wait_until(stats_of(pool).suspended == 1);
+    cr_assert_eq(filch_complete(&group.futures[hit], 0), 0);
+    cr_assert_eq((size_t)filch_wait(&any), hit);
+    cr_assert_eq(filch_submit(pool, &all, wait_all_of, &group), 0);
+    for (size_t i = 0; i < count; i++)
+        cr_assert_eq(filch_complete(&group.futures[i], 0), i == hit ? -EALREADY : 0);
+    cr_assert_eq(filch_wait(&all), 0);
+    group_free(&group);
+    pool_end(pool);
+}
+
 Test(waiting, any_takes_the_same_future_twice, .timeout = TEST_TIMEOUT)
 {
     struct filch_pool *pool = pool_of(1);
