@@ -87,6 +87,50 @@ Test(frozen, in_a_body_leaves_all_other_work_to_others, .timeout = TEST_TIMEOUT)
            3 * (tasks_count + 2 * TEST_SHARE(tasks_count)));
 }
 
+/* Tasks with a gate in their options go through it one by one while a worker stands still; when that one holds the
+ * gate's permit, those in line wait for it, hold no worker, and all others go on. */
+static void freeze_beside_gate(bool holds_permit)
+{
+    struct victim *victim = calloc(1, sizeof *victim);
+    struct filch_future future = {0}, *gated = calloc(tasks_count, sizeof *gated);
+    atomic_int runs = 0;
+    must(victim != NULL && gated != NULL);
+    struct filch_pool *pool = pool_of(2);
+    struct filch_gate *gate = NULL;
+    cr_assert_eq(filch_gate_open(&gate, 1), 0);
+    struct filch_task_options options = {.gate = gate};
+    cr_assert_eq(filch_submit_with(pool, &future, be_victim, victim, holds_permit ? &options : NULL), 0);
+    wait_until(atomic_load(&victim->thread) != 0);
+    freeze(atomic_load(&victim->thread));
+    for (int i = 0; i < TEST_SHARE(tasks_count); i++)
+        cr_assert_eq(filch_submit_with(pool, &gated[i], count_up, &runs, &options), 0);
+    work_outside(pool, TEST_SHARE(tasks_count));
+    for (int i = 0; !holds_permit && i < TEST_SHARE(tasks_count); i++)
+        cr_assert_eq(filch_wait(&gated[i]), 0);
+    cr_assert_eq(atomic_load(&runs), holds_permit ? 0 : TEST_SHARE(tasks_count));
+    atomic_store(&victim->go, 1);
+    thaw();
+    cr_assert_eq(filch_wait(&future), 0);
+    for (int i = 0; i < TEST_SHARE(tasks_count); i++)
+        cr_assert_eq(filch_wait(&gated[i]), 0);
+    cr_assert_eq(atomic_load(&runs), TEST_SHARE(tasks_count));
+    pool_end(pool);
+    cr_assert_eq(filch_gate_available(gate), 1);
+    cr_assert_eq(filch_gate_close(gate), 0);
+    free(gated);
+    free(victim);
+}
+
+Test(frozen, in_a_body_leaves_a_gate_to_others, .timeout = TEST_TIMEOUT)
+{
+    freeze_beside_gate(false);
+}
+
+Test(frozen, with_the_permit_of_a_gate_holds_up_those_in_line_only, .timeout = TEST_TIMEOUT)
+{
+    freeze_beside_gate(true);
+}
+
 /* A handful: what a worker took from the entry queue along with the body in which it is stopped. */
 Test(frozen, with_its_hands_full, .timeout = TEST_TIMEOUT)
 {

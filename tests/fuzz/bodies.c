@@ -21,6 +21,13 @@ struct life *life_new(struct pool_slot *pool)
     if (TEST_TSAN && life->kind == EXIT) /* it allows no pthread_exit on a strand */
         life->kind = QUICK;
     must(sem_init(&life->go, 0, 0) == 0);
+    if (life->kind == ENTER) {
+        life->inside = &world.gates[input_below(&world.input, GATES)];
+        if (!life->inside->gate) {
+            life->inside = NULL;
+            life->kind = QUICK;
+        }
+    }
     if (life->kind == WAIT || life->kind == WAIT_SOME) {
         struct slot *target = pick_slot();
         if (target->future && target->state >= PROMISE) {
@@ -110,6 +117,25 @@ static void wait_for_target(struct life *life)
     atomic_store(&life->waited, r);
 }
 
+static void enter_and_leave(struct life *life)
+{
+    const struct codes codes = {{0, -ETIMEDOUT, -ECANCELED}, 3};
+    int r = filch_gate_enter(life->inside->gate, filch_in_ns(FILCH_US(30)));
+    inside_expect("filch_gate_enter", r, &codes);
+    if (r == 0)
+        filch_gate_leave(life->inside->gate);
+}
+
+static void step_aside(struct life *life)
+{
+    const struct codes codes = {{0, -ECANCELED}, 2}, seven = {{7}, 1};
+    int value = 7;
+    inside_expect("filch_sleep_until", filch_sleep_until(filch_in_ns(FILCH_US(10))), &codes);
+    inside_expect("filch_blocking", filch_blocking(give, &value), &seven);
+    inside_expect("filch_blocking(NULL)", filch_blocking(NULL, life), &(struct codes){{-EINVAL}, 1});
+    filch_yield();
+}
+
 static void stay(struct life *life)
 {
     if (life->kind == HOLD)
@@ -123,6 +149,9 @@ int run_life(void *data)
 {
     struct life *life = data;
     atomic_fetch_add(&life->begun, 1);
+    for (unsigned i = 0; i < life->edges; i++)
+        if (!filch_done(life->after_future[i]))
+            deviate("a task runs, and one before it is not done");
     if (life->kind == HOLD || life->kind == UNTIL_STOP)
         stay(life);
     else if (life->kind == NEST)
@@ -131,6 +160,10 @@ int run_life(void *data)
         misuse_inside(life);
     else if (life->kind == WAIT || life->kind == WAIT_SOME)
         wait_for_target(life);
+    else if (life->kind == ENTER)
+        enter_and_leave(life);
+    else if (life->kind == ASIDE)
+        step_aside(life);
     int value = life->target ? atomic_load(&life->waited) : life->value;
     bool exits = life->kind == EXIT;
     atomic_store(&life->ended, 1); /* the last access: the books may be closed */

@@ -89,7 +89,8 @@ bool pool_blocked(const struct pool_slot *pool)
     for (unsigned i = 0; i < world.lives_used; i++) {
         const struct life *life = &world.lives[i];
         bool stopped = life->kind == UNTIL_STOP && life->may_stop;
-        bodies += life->accepted && life->pool == pool && stays(life) && !stopped && atomic_load(&life->begun);
+        bool lent = life->timed; /* it may get stuck, and its permit serve others */
+        bodies += life->accepted && life->pool == pool && stays(life) && !stopped && !lent && atomic_load(&life->begun);
     }
     return bodies >= pool->high;
 }
@@ -104,6 +105,15 @@ bool pool_flows(const struct pool_slot *pool)
     return bodies < pool->limit;
 }
 
+/* Predecessors of others stay in place until those have ended. */
+bool life_held(const struct life *life)
+{
+    for (unsigned i = 0; i < life->edges; i++)
+        if (slot_lasts(life->after[i]))
+            return true;
+    return life->gate_full && (!life->edges || life->always); /* a failure passes by the gate */
+}
+
 bool life_lasts(const struct life *life)
 {
     bool blocked = pool_blocked(life->pool); /* first: what has not begun afterwards does not begin */
@@ -112,19 +122,32 @@ bool life_lasts(const struct life *life)
     if (!atomic_load(&life->begun)) {
         if (life->cancelled || life->may_drop)
             return false;
-        if (blocked)
+        if (blocked || life_held(life))
             return true;
+        if (life->edges && !life->always) /* one may have failed */
+            return false;
     }
     if (life->kind == WAIT)
         return !life->asked && !life->may_stop && !life->timed && slot_lasts(life->target);
     return stays(life) && (life->kind == HOLD || !life->may_stop);
 }
 
+/* It begins or is dropped without the driver's doing. */
+static bool comes_through(const struct life *life)
+{
+    if (life->cancelled || life->pool->phase == CANCELLING || atomic_load(&life->begun))
+        return true;
+    for (unsigned i = 0; i < life->edges; i++)
+        if (!slot_ends(life->after[i]))
+            return false;
+    return !life->gate || gate_flows(life->gate, life);
+}
+
 bool life_ends(const struct life *life)
 {
     if (life_over(life))
         return true;
-    if (!pool_flows(life->pool))
+    if (!pool_flows(life->pool) || !comes_through(life))
         return false;
     if (life->kind == WAIT && !life->cancelled)
         return slot_ends(life->target);
@@ -166,6 +189,10 @@ bool slot_watched(const struct slot *slot)
     for (unsigned i = 0; i < world.lives_used; i++)
         if (in_flight(&world.lives[i]) && world.lives[i].target == slot)
             return true;
+    for (unsigned i = 0; i < world.lives_used; i++)
+        for (unsigned k = 0; k < world.lives[i].edges; k++)
+            if (world.lives[i].after[k] == slot && world.lives[i].accepted && !world.lives[i].settled)
+                return true;
     return false;
 }
 
@@ -192,10 +219,12 @@ void life_check(struct life *life, int status)
     int begun = atomic_load(&life->begun), drops = atomic_load(&life->drops), value = life->value;
     bool may_run = !life->cancelled, may_drop = (life->cancelled || life->may_drop) && !life->must_run;
     life->settled = true;
+    life->status = status;
     if (begun > 1 || drops > 1 || (begun && drops))
         deviate("a task ran %d times and was dropped %d times", begun, drops);
     if (!begun) {
-        if (!may_drop || status != -ECANCELED)
+        if (!(may_drop && status == -ECANCELED) &&
+            (life->must_run || life->always || !life_failed_before(life, status)))
             deviate("a task ended with %d and never ran%s", status, may_drop ? "" : ", though nobody cancelled it");
         if (life->has_dropped && (drops != 1 || atomic_load(&life->drop_status) != status))
             deviate("a task was dropped with %d; its callback was called %d times, with %d", status, drops,
@@ -204,6 +233,8 @@ void life_check(struct life *life, int status)
     }
     if (!may_run)
         deviate("a task ran, though cancelling it had returned 0");
+    if (!life_waited(life) || (!life->always && life_failed_before(life, 0)))
+        deviate("a task ran, though one before it had not ended, or had failed");
     if (life->kind == WAIT || life->kind == WAIT_SOME)
         value = atomic_load(&life->waited);
     if (life->kind == EXIT)
@@ -224,6 +255,12 @@ void slot_look(struct slot *slot)
         deviate("a promise that nobody ended is done, with %d", status);
     slot->state = DONE;
     slot->status = status;
+}
+
+void slots_look(void)
+{
+    for (unsigned i = 0; i < SLOTS; i++)
+        slot_look(&world.slots[i]);
 }
 
 /* ---- queues of pools ---- */

@@ -11,6 +11,7 @@
  *   facts.c     what the model knows of futures and tasks
  *   bodies.c    what the tasks do
  *   options.c   a submit's options
+ *   holds.c     gates, scopes, and what else may hold a task back
  *   pools.c, submits.c, waits.c, queues.c   one function per public call: arguments, allowed codes, effects
  *   target.c    the sequence, and its orderly end
  *
@@ -30,6 +31,9 @@ enum {
     SLOTS = 12,   /* and those that filch_submit_copy makes */
     POOLS = 3,    /* the last one is the default pool */
     QUEUES = 2,
+    GATES = 2,
+    SCOPES = 2,
+    EDGES = 2,
     LIVES = 320,
 };
 
@@ -55,10 +59,26 @@ enum kind {
     NEST,       /* submits a task and waits for it */
     INSIDE,     /* makes the calls that are wrong in a task */
     EXIT,       /* pthread_exit */
+    ENTER,      /* a gate, with a deadline, and leaves it */
+    ASIDE,      /* sleeps, yields, makes a blocking call */
     KINDS
 };
 
 struct slot;
+
+struct gate_slot {
+    struct filch_gate *gate;
+    unsigned permits, entered; /* by the driver */
+};
+
+struct scope_slot {
+    struct filch_scope *scope; /* NULL: none is open */
+    struct pool_slot *pool;
+    enum filch_policy policy;
+    unsigned need;
+    bool cancelled; /* for sure */
+    bool unsure;    /* its policy or its time-out may cancel it */
+};
 
 /* One submission. It stays until the end of the input, for the books. */
 struct life {
@@ -78,6 +98,15 @@ struct life {
     bool asked;     /* to stop, for sure */
     bool may_stop;  /* perhaps */
     bool may_drop;  /* perhaps it will not run */
+    struct slot *after[EDGES];
+    struct filch_future *after_future[EDGES];
+    unsigned edges;
+    bool always;              /* FILCH_TASK_RUN_ALWAYS */
+    struct gate_slot *gate;   /* of its options */
+    bool gate_full;           /* it stands in line there, for sure, once it comes there */
+    struct gate_slot *inside; /* of ENTER */
+    struct scope_slot *scope;
+    int status; /* once settled by its future */
     sem_t go;
     struct filch_future child;
     atomic_int let_go, begun, ended, drops, drop_status, waited;
@@ -100,6 +129,8 @@ struct world {
     struct slot slots[SLOTS + 1]; /* the last one is NULL */
     struct filch_future *embedded;
     struct filch_completions *queues[QUEUES];
+    struct gate_slot gates[GATES];
+    struct scope_slot scopes[SCOPES];
     struct life *lives;
     unsigned lives_used;
     struct life *items[LIVES]; /* each life's address, for batches to point to */
@@ -128,6 +159,7 @@ void trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* ---- facts.c ---- */
 
 bool life_over(const struct life *life);  /* nothing of it is left to happen but the end of its future */
+bool life_held(const struct life *life);  /* if it has not begun, it does not for now, for sure */
 bool life_lasts(const struct life *life); /* it is in flight for sure */
 bool life_ends(const struct life *life);  /* it ends without the driver's doing, for sure */
 bool slot_lasts(const struct slot *slot);
@@ -139,6 +171,7 @@ bool pool_blocked(const struct pool_slot *pool); /* nothing can start there */
 bool pool_flows(const struct pool_slot *pool);   /* everything queued there will start */
 size_t pool_queued_most(const struct pool_slot *pool);
 size_t pool_queued_least(const struct pool_slot *pool);
+void slots_look(void);                 /* at all of them */
 void slot_look(struct slot *slot);     /* has it ended? then check how */
 void slot_may_stop(struct slot *slot); /* somebody may cancel it from now on */
 void life_check(struct life *life, int status);
@@ -163,10 +196,29 @@ struct choice {
     bool given;
     struct codes errors; /* that they deserve */
     int queue;
+    struct slot *after[EDGES];
+    unsigned edges;
+    struct gate_slot *gate;
+    struct scope_slot *scope;
 };
 
 struct choice pick_options(void (*dropped)(void *data, int status));
 const struct filch_task_options *options_of(const struct choice *choice); /* NULL: none */
+
+/* ---- holds.c ---- */
+
+void pick_holds(struct choice *choice);
+/* Those that this submit, of these slots, cannot have are taken out; what the others deserve goes into the errors. */
+void fit_holds(struct choice *choice, struct filch_pool *handle, const struct pool_slot *pool, struct life *lives,
+               const struct slot *first, unsigned count, unsigned step);
+void hold_life(struct life *life, const struct choice *choice); /* it was accepted */
+bool gate_flows(const struct gate_slot *gate, const struct life *but);
+bool life_failed_before(const struct life *life, int status); /* 0: with any status */
+bool life_waited(const struct life *life);                    /* for all that came before */
+bool pool_has_scope(const struct pool_slot *pool);
+void end_gates(void);  /* permits are given back, and nobody needs to wait */
+void end_scopes(void); /* they are closed */
+void close_gates(void);
 
 /* ---- calls ---- */
 
@@ -200,6 +252,14 @@ void call_queue_next(void);
 void call_queue_fd(void);
 void call_queue_close(void);
 void call_outside(void);
+void call_gate_open(void);
+void call_gate_enter(void);
+void call_gate_leave(void);
+void call_gate_resize(void);
+void call_gate_close(void);
+void call_scope_open(void);
+void call_scope_cancel(void);
+void call_scope_close(void);
 
 int fuzz_one(const uint8_t *data, size_t size);
 

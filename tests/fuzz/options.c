@@ -63,6 +63,8 @@ struct choice pick_options(void (*dropped)(void *data, int status))
     }
     if ((bits & 96) == 96)
         spoil(&choice);
+    else if (bits & 64)
+        pick_holds(&choice);
     return choice;
 }
 

@@ -197,7 +197,7 @@ static void closed(struct pool_slot *slot)
             continue;
         run += atomic_load(&life->begun) != 0;
         if (!life->settled && atomic_load(&life->begun) + atomic_load(&life->drops) != 1 &&
-            (life->has_dropped || !(life->may_drop || life->cancelled)))
+            (life->has_dropped || !(life->may_drop || life->cancelled || life->edges)))
             deviate("a closed pool's task ran %d times and was dropped %d times", atomic_load(&life->begun),
                     atomic_load(&life->drops));
         life->settled = true;
@@ -297,7 +297,7 @@ void call_pool_close_twice(void)
 void call_pool_free(void)
 {
     struct pool_slot *slot = pick_pool();
-    if (slot->phase != CLOSED) {
+    if (slot->phase != CLOSED || pool_has_scope(slot)) {
         filch_pool_free(NULL);
         return;
     }

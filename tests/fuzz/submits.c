@@ -10,6 +10,7 @@ static void make_quick(struct life *life)
     life->kind = QUICK;
     life->target = NULL;
     life->target_future = NULL;
+    life->inside = NULL;
 }
 
 /* What a pool that takes tasks says to `fresh` more, which are among `count` lives; false when it might wait for room
@@ -52,6 +53,7 @@ static void accepted(struct slot *slot, struct life *life, const struct choice *
     life->has_dropped = choice->options.dropped;
     life->timed = choice->options.timeout_ns && choice->options.timeout_ns < FILCH_S(1);
     life->pool->accepted++;
+    hold_life(life, choice);
     if (life->timed && life->target)
         slot_may_stop(life->target);
     if (!slot)
@@ -107,6 +109,7 @@ void call_submit(void)
         return;
     struct life *life = life_new(pool);
     struct choice choice = pick_options(drop_life);
+    fit_holds(&choice, handle, pool, life, slot, 1, 1);
     struct codes codes = refusals(pool, &choice);
     if (wrong)
         codes = (struct codes){{-EINVAL}, 1};
@@ -115,6 +118,8 @@ void call_submit(void)
     bool own_thread = choice.options.flags & FILCH_TASK_OWN_THREAD;
     if (!codes.count && !find_room(pool, life, 1, 1, own_thread, &codes))
         return;
+    if (allowed(&codes, 0) && choice.scope && choice.scope->unsure)
+        allow(&codes, -ECANCELED);
     life->future = slot->future;
     int r = choice.given || input_rarely(&world.input, 4)
                 ? filch_submit_with(handle, slot->future, fn, life, options_of(&choice))
@@ -142,6 +147,7 @@ void call_submit_copy(void)
         return;
     struct life *life = life_new(pool);
     struct choice choice = pick_options(drop_reference);
+    fit_holds(&choice, handle, pool, life, detached ? NULL : slot, 1, 1);
     struct codes codes = refusals(pool, &choice);
     if (detached && choice.options.completions) /* what came out of the queue would be gone already */
         allow(&codes, -EINVAL);
@@ -154,6 +160,8 @@ void call_submit_copy(void)
     bool own_thread = choice.options.flags & FILCH_TASK_OWN_THREAD;
     if (!codes.count && !find_room(pool, life, 1, 1, own_thread, &codes))
         return;
+    if (allowed(&codes, 0) && choice.scope && choice.scope->unsure)
+        allow(&codes, -ECANCELED);
     memset(data, 0, sizeof data);
     memcpy(data, &life, sizeof life);
     struct filch_future *mark = (struct filch_future *)data, *copy = mark;
@@ -277,6 +285,7 @@ void call_submit_many(void)
     for (unsigned i = 0; i < many.count; i++)
         life_new(pool)->future = many.first[i * many.step].future;
     struct choice choice = pick_options(drop_reference);
+    fit_holds(&choice, handle, pool, lives, many.first, many.count, many.step);
     for (unsigned i = 0; i < many.count;
          i++) /* none may, timed out, end what is in flight before the call comes to it */
         if (choice.options.timeout_ns && many.busy_count && lives[i].target)
@@ -285,6 +294,8 @@ void call_submit_many(void)
     size_t limit = pool->queue_limit, most = pool_queued_most(pool), least = pool_queued_least(pool);
     bool own_thread = choice.options.flags & FILCH_TASK_OWN_THREAD, blocked = pool_blocked(pool);
     unsigned fresh = many.count - many.busy_count;
+    if (many.count == 0) /* what is looked at for each of them is wrong for none */
+        allow(&codes, 0);
     if (!errors.count && !find_room(pool, lives, many.count, fresh, own_thread, &codes))
         return;
     if (many.busy_count && (errors.count || allowed(&codes, 0)))

@@ -205,7 +205,7 @@ static struct codes codes_of_cancel(const struct slot *slot)
     } else if (atomic_load(&life->begun) || life->must_run) {
         allow(&codes, -EINPROGRESS);
     } else {
-        bool starts = !pool_blocked(life->pool);
+        bool starts = !pool_blocked(life->pool) && !life_held(life);
         allow(&codes, 0);
         if (starts || atomic_load(&life->begun))
             allow(&codes, -EINPROGRESS);
