@@ -123,7 +123,7 @@ void filch__hold_pull_all(struct filch_pool *pool, const struct filch__scope *sc
 
 static void open_hold(struct filch__hold *hold)
 {
-    if (hold->gate && (!hold->status || hold->record->always)) {
+    if (hold->gate && (!filch__load_relaxed(&hold->status) || hold->record->always)) {
         if (!filch__permits_join(hold->gate, &hold->line, &hold->granted)) {
             recheck(hold);
             return;

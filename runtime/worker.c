@@ -101,8 +101,11 @@ static void body_left(struct body *body)
 /* A predecessor has failed, or the task's scope was cancelled. */
 static int why_dropped(const struct filch__record *record)
 {
-    if (record->hold && record->hold->status && !record->always)
-        return record->hold->status;
+    if (record->hold && !record->always) {
+        int32_t status = filch__load_relaxed(&record->hold->status); /* edges of one that was pulled may yet end */
+        if (status)
+            return status;
+    }
     return filch__scope_stops(record) ? -ECANCELED : 0;
 }
 
