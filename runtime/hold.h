@@ -36,6 +36,8 @@
  *   K2 edge: status, edges - 1 (acq_rel) -> open: the first failure, and all that the predecessors wrote, is seen.
  *   K3 the record has two references: the task's, and one of the edges, given back by the last of them. So an edge may
  *      look at the hold after it has opened it, as far as the record goes; at the future only as I2 says.
+ *   K4 queue: in a queue, held - 1 (sc), load phase (sc)  ||  close: phase, load quiet, load held (sc). The task may have run,
+ *      and its worker have told the closer, before it is uncounted: then whoever uncounts it tells the closer again.
  * Lock order: the list's lock, then a gate's.
  * Checked: tests/model/hold.c.
  */
