@@ -123,13 +123,23 @@ void filch__hold_pull_all(struct filch_pool *pool, const struct filch__scope *sc
 
 /* ---- from submit to a queue ---- */
 
+/* True: a permit was free. Else the task is in line, and others may queue it; then it may end, and its pool with it. */
+static bool join_line(struct filch__hold *hold)
+{
+    struct filch_pool *pool = hold->pool;
+    filch__add_seq_cst(&pool->wakers, 1); /* I3 */
+    bool taken = filch__permits_join(hold->gate, &hold->line, &hold->granted);
+    if (!taken)
+        recheck(hold);
+    filch__sub_acq_rel(&pool->wakers, 1);
+    return taken;
+}
+
 static void open_hold(struct filch__hold *hold)
 {
     if (hold->gate && (!filch__load_relaxed(&hold->status) || hold->record->always)) {
-        if (!filch__permits_join(hold->gate, &hold->line, &hold->granted)) {
-            recheck(hold);
+        if (!join_line(hold))
             return;
-        }
         hold->permit = true;
     }
     unlist_and_queue(hold);
