@@ -144,6 +144,9 @@ int filch_pool_close(struct filch_pool *pool, enum filch_close mode, uint64_t de
     filch__process_remove(pool);
     /* Before settling: a late submit settles itself from here on. */
     filch__store_seq_cst(&pool->phase, FILCH__POOL_CLOSED);
+    filch__hold_pull_all(pool, NULL); /* hold.h, K1: of a late submit */
+    while (filch__load_acquire(&pool->held) || filch__load_acquire(&pool->wakers)) /* such a one is being queued */
+        filch__os_yield();
     filch__pool_settle(pool);
     filch__timekeeper_run_errands(&pool->keeper); /* scope.h, P4 */
     return 0;

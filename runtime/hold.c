@@ -71,7 +71,7 @@ static bool pull_locked(struct filch__hold *hold)
 
 static bool must_end(const struct filch__hold *hold)
 {
-    return filch__load_seq_cst(&hold->pool->phase) == FILCH__POOL_CANCELLING || filch__scope_stops(hold->record) ||
+    return filch__load_seq_cst(&hold->pool->phase) >= FILCH__POOL_CANCELLING || filch__scope_stops(hold->record) ||
            filch__future_phase(hold->record->future) == FILCH__DROPPED;
 }
 

@@ -33,7 +33,8 @@
  * Orderings
  *   K1 cancel: mark (the future DROPPED, scope, pool; sc), then the list's lock, then pull
  *      ||  begin, open: into the list, into the line, then recheck: the list's lock, then look for marks.
- *      Whoever has the lock later pulls.
+ *      Whoever has the lock later pulls. A pool is marked twice: when it is cancelled, and when it is closed, for tasks
+ *      whose submit ran beside the close.
  *   K2 edge: status, edges - 1 (acq_rel) -> open: the first failure, and all that the predecessors wrote, is seen.
  *   K3 the record has two references: the task's, and one of the edges, given back by the last of them. So an edge may
  *      look at the hold after it has opened it, as far as the record goes; at the future only as I2 says.
