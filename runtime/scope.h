@@ -21,7 +21,8 @@
  * visit only those that wait.
  * May run together? all of it; ask also after close has returned, as long as the memory is there and zero.
  * Invariants
- *   I1 who touches the scope is a member, but for an ask, whose first access is the CAS that makes its errand one.
+ *   I1 who touches the scope is a member, but for an ask, whose first access is the CAS that makes its errand one. Before it,
+ *      not even the pool is looked at: the scope may be closed, and the pool freed.
  *   I2 CANCELLED is never taken back, and sent once.
  * Orderings
  *   P1 ask: CANCELLED (sc), later the strand's lock  ||  a wait begins: the strand's lock, then the word is read.
@@ -47,6 +48,7 @@
 
 struct filch__scope {
     uint64_t word;
+    uint32_t generation; /* the pool's */
     struct filch_pool *pool;
     struct filch__scope *parent;
     enum filch_policy policy;

@@ -36,7 +36,8 @@ int filch_scope_open(struct filch_scope *scope, struct filch_pool *pool, const s
     if (r)
         return r;
     struct filch__scope *it = filch__scope_in(scope);
-    *it = (struct filch__scope){.pool = pool,
+    *it = (struct filch__scope){.generation = pool->generation,
+                                .pool = pool,
                                 .parent = config->parent ? filch__scope_in(config->parent) : NULL,
                                 .policy = config->policy,
                                 .need = config->policy == FILCH_SCOPE_FIRST_SUCCESS ? 1 : config->need,
@@ -67,9 +68,10 @@ int filch_scope_submit(struct filch_scope *scope, struct filch_future *future, f
 void filch_scope_cancel(struct filch_scope *scope)
 {
     int error = errno; /* a signal handler's caller keeps its own */
-    if (scope && !(filch__load_relaxed(&filch__scope_in(scope)->word) & FILCH__SCOPE_CANCELLED) &&
-        filch__load_acquire(&filch__scope_in(scope)->word) && !filch__pool_stale(filch__scope_in(scope)->pool))
-        filch__scope_ask(filch__scope_in(scope), 0);
+    struct filch__scope *it = filch__scope_in(scope);
+    uint64_t word = it ? filch__load_acquire(&it->word) : 0;
+    if (word && !(word & FILCH__SCOPE_CANCELLED) && it->generation == filch__load_relaxed(&filch__generation)) /* I1 */
+        filch__scope_ask(it, 0);
     errno = error;
 }
 
