@@ -148,6 +148,6 @@ int filch_pool_close(struct filch_pool *pool, enum filch_close mode, uint64_t de
     while (filch__load_acquire(&pool->held) || filch__load_acquire(&pool->wakers)) /* such a one is being queued */
         filch__os_yield();
     filch__pool_settle(pool);
-    filch__timekeeper_run_errands(&pool->keeper); /* scope.h, P4 */
+    filch__errands_run(filch__timekeeper_take_errands(&pool->keeper)); /* scope.h, P4 */
     return 0;
 }

@@ -85,9 +85,12 @@ void filch__scope_ask(struct filch__scope *scope, uint64_t why)
             return;
     } while (!filch__cas_seq_cst(&scope->word, &word, (word | FILCH__SCOPE_CANCELLED | why) + 1)); /* P1, I1 */
     struct filch_pool *pool = scope->pool;
+    struct filch__errand *left = NULL;
     filch__timekeeper_send(&pool->keeper, &scope->errand);
     if (filch__unlikely(filch__load_seq_cst(&pool->phase) == FILCH__POOL_CLOSED)) /* P4 */
-        filch__timekeeper_run_errands(&pool->keeper);
+        left = filch__timekeeper_take_errands(&pool->keeper);
+    filch__store_release(&scope->asked, 1); /* P5 */
+    filch__errands_run(left);
 }
 
 static void carry_out(struct filch__errand *errand)
@@ -99,6 +102,8 @@ static void carry_out(struct filch__errand *errand)
     unlock(scope);
     filch__cancel_waits(scope->pool, scope); /* P1 */
     filch__hold_pull_all(scope->pool, scope);
+    while (!filch__load_acquire(&scope->asked)) /* P5 */
+        filch__os_yield();
     filch__scope_leave(scope);
 }
 

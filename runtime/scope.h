@@ -30,6 +30,8 @@
  *   P2 leave: what a member did (release) -> close: `ended` is done (acquire).
  *   P3 ask: CANCELLED, then the lock of `inside`  ||  open of one inside: into the list under that lock, then look at the
  *      parent's word. The errand finds it, or it is born cancelled.
+ *   P5 ask: asked = 1 (release), its last access to the scope and the pool -> errand: waits for it (acquire) before it leaves.
+ *      Until then the scope does not end, nor its pool.
  *   P4 ask: errand sent (sc), load phase (sc)  ||  pool close: phase CLOSED (sc), run errands (sc). One of them runs it.
  * Checked: tests/model/scope.c.
  */
@@ -57,6 +59,7 @@ struct filch__scope {
     uint64_t successes; /* added to by tasks that end */
     int32_t first;      /* the first failure */
     bool timed;
+    uint32_t asked; /* who asked is done with the pool */
     void (*on_error)(void *ctx, struct filch_future *future, int status);
     void *ctx;
     struct filch_future ended; /* a promise: all members have left */

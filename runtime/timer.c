@@ -71,7 +71,7 @@ static void *keep_time(void *arg)
         uint32_t seen = filch__load_seq_cst(&keeper->changes); /* T1 */
         if (filch__load_seq_cst(&keeper->errands)) {
             filch__unlock(&keeper->lock);
-            filch__timekeeper_run_errands(keeper);
+            filch__errands_run(filch__timekeeper_take_errands(keeper));
             filch__lock(&keeper->lock);
             continue;
         }
@@ -110,16 +110,18 @@ void filch__timekeeper_send(struct filch__timekeeper *keeper, struct filch__erra
     tell(keeper);
 }
 
-bool filch__timekeeper_run_errands(struct filch__timekeeper *keeper)
+struct filch__errand *filch__timekeeper_take_errands(struct filch__timekeeper *keeper)
 {
-    struct filch__errand *errand = filch__exchange_acq_rel(&keeper->errands, NULL); /* T1 */
-    bool any = errand;
+    return filch__exchange_acq_rel(&keeper->errands, NULL); /* T1 */
+}
+
+void filch__errands_run(struct filch__errand *errand)
+{
     while (errand) {
-        struct filch__errand *next = errand->next;
+        struct filch__errand *next = errand->next; /* before: it may be sent again, or its memory be gone */
         errand->run(errand);
         errand = next;
     }
-    return any;
 }
 
 void filch__timekeeper_init(struct filch__timekeeper *keeper)

@@ -58,9 +58,10 @@ bool filch__timer_remove(struct filch__timekeeper *keeper, struct filch__timer *
 void filch__timer_again_locked(struct filch__timekeeper *keeper, struct filch__timer *timer, uint64_t deadline_ns,
                                struct filch__wakeup (*fire)(struct filch__timer *timer));
 
-/* T1. The thread must have been started, and runs the errand soon; after it was stopped it is whoever calls
- * run_errands. */
+/* T1. The thread must have been started, and runs the errand soon; after it was stopped it is whoever takes the errands.
+ * The errand may be over before this returns: the caller keeps the timekeeper in place. */
 void filch__timekeeper_send(struct filch__timekeeper *keeper, struct filch__errand *errand);
-bool filch__timekeeper_run_errands(struct filch__timekeeper *keeper); /* false: there were none */
+struct filch__errand *filch__timekeeper_take_errands(struct filch__timekeeper *keeper); /* NULL: there are none */
+void filch__errands_run(struct filch__errand *first); /* which were taken; the timekeeper may be gone */
 
 #endif
