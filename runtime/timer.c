@@ -112,7 +112,7 @@ void filch__timekeeper_send(struct filch__timekeeper *keeper, struct filch__erra
 
 struct filch__errand *filch__timekeeper_take_errands(struct filch__timekeeper *keeper)
 {
-    return filch__exchange_acq_rel(&keeper->errands, NULL); /* T1 */
+    return filch__exchange_seq_cst(&keeper->errands, NULL); /* T1; scope.h, P4 */
 }
 
 void filch__errands_run(struct filch__errand *errand)
