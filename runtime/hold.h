@@ -28,14 +28,18 @@
  *   I2 a task in the list has not been queued, so its future, scope and pool are there. It is taken out before it is
  *      queued.
  *   I3 pool->held counts the tasks in the list, and those that are out of it and not yet queued. A pool with such is not
- *      drained. Who queues one holds pool->wakers meanwhile: close waits for that as well.
+ *      drained. Who queues one, or joins the gate's line and rechecks, holds pool->wakers meanwhile: close waits for that
+ *      as well.
  * Orderings
  *   K1 cancel: mark (the future DROPPED, scope, pool; sc), then the list's lock, then pull
  *      ||  begin, open: into the list, into the line, then recheck: the list's lock, then look for marks.
- *      Whoever has the lock later pulls.
+ *      Whoever has the lock later pulls. A pool is marked twice: when it is cancelled, and when it is closed, for tasks
+ *      whose submit ran beside the close.
  *   K2 edge: status, edges - 1 (acq_rel) -> open: the first failure, and all that the predecessors wrote, is seen.
  *   K3 the record has two references: the task's, and one of the edges, given back by the last of them. So an edge may
  *      look at the hold after it has opened it, as far as the record goes; at the future only as I2 says.
+ *   K4 queue: in a queue, held - 1 (sc), load phase (sc)  ||  close: phase, load quiet, load held (sc). The task may have run,
+ *      and its worker have told the closer, before it is uncounted: then whoever uncounts it tells the closer again.
  * Lock order: the list's lock, then a gate's.
  * Checked: tests/model/hold.c.
  */
