@@ -217,3 +217,29 @@ Test(after, copies_and_batches_may_follow_too, .timeout = TEST_TIMEOUT)
     cr_assert_eq(atomic_load(&turn), 21);
     pool_end(pool);
 }
+
+static void *complete_it(void *promise)
+{
+    struct sched_param none = {.sched_priority = 0};
+    (void)pthread_setschedparam(pthread_self(), SCHED_IDLE, &none); /* whom it wakes mostly runs first */
+    must(filch_complete(promise, 0) == 0);
+    return NULL;
+}
+
+/* Whoever ends the promise queues the task, and only then counts it as held no more: by then it may have run, and the
+ * closer have looked in vain. */
+Test(after, close_does_not_sleep_through_the_end_of_the_last_held_task, .timeout = TEST_TIMEOUT)
+{
+    for (int round = 0; round < 1000; round++) {
+        struct filch_pool *pool = pool_of(1);
+        struct step step = {.ran = 0};
+        struct filch_future begin = {{0}}, *after[] = {&begin};
+        pthread_t thread;
+        filch_promise_init(&begin);
+        cr_assert_eq(submit_after(pool, &step, after, 1, 0), 0);
+        cr_assert_eq(pthread_create(&thread, NULL, complete_it, &begin), 0);
+        pool_end(pool);
+        cr_assert_eq(pthread_join(thread, NULL), 0);
+        cr_assert_eq(filch_status(&step.future), 0);
+    }
+}
