@@ -125,7 +125,7 @@ void filch__hold_pull_all(struct filch_pool *pool, const struct filch__scope *sc
 
 static void open_hold(struct filch__hold *hold)
 {
-    if (hold->gate && (!hold->status || hold->record->always)) {
+    if (hold->gate && !filch__hold_refused(hold)) {
         if (!filch__permits_join(hold->gate, &hold->line, &hold->granted)) {
             recheck(hold);
             return;
@@ -199,6 +199,11 @@ void filch__hold_begin(struct filch__hold *hold, struct filch_future *const afte
         }
     recheck(hold);
     drop_edges(hold, ended);
+}
+
+int filch__hold_refused(const struct filch__hold *hold)
+{
+    return hold->record->always ? 0 : filch__load_relaxed(&hold->status); /* K2; it may have been pulled before that */
 }
 
 void filch__hold_end(struct filch__hold *hold)

@@ -73,6 +73,8 @@ void filch__hold_begin(struct filch__hold *hold, struct filch_future *const afte
 void filch__hold_pull(struct filch_future *future);
 /* The tasks of a scope that was cancelled; NULL: all tasks. */
 void filch__hold_pull_all(struct filch_pool *pool, const struct filch__scope *scope);
+/* The status of a predecessor by which it does not run, or 0. */
+int filch__hold_refused(const struct filch__hold *hold);
 /* The task ends: its permit goes back. */
 void filch__hold_end(struct filch__hold *hold);
 

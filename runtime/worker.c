@@ -115,9 +115,8 @@ static void body_left(struct body *body)
 /* A predecessor has failed, or the task's scope was cancelled. */
 static int why_dropped(const struct filch__record *record)
 {
-    if (record->hold && record->hold->status && !record->always)
-        return record->hold->status;
-    return filch__scope_stops(record) ? -ECANCELED : 0;
+    int failed = record->hold ? filch__hold_refused(record->hold) : 0;
+    return failed || !filch__scope_stops(record) ? failed : -ECANCELED;
 }
 
 void filch__task_run(struct filch__strand *strand, struct filch_future *future)

@@ -243,3 +243,27 @@ Test(after, close_does_not_sleep_through_the_end_of_the_last_held_task, .timeout
         cr_assert_eq(filch_status(&step.future), 0);
     }
 }
+
+static int cancel_it(void *future)
+{
+    return filch_cancel(future);
+}
+
+/* A cancel pulls the task out before its predecessors have ended; one of them fails while it is being dropped. */
+Test(after, a_cancel_and_a_failure_may_come_at_once, .timeout = TEST_TIMEOUT)
+{
+    struct filch_pool *pool = pool_of(2);
+    for (int round = 0; round < TEST_SHARE(2000); round++) {
+        struct filch_future first = {{0}}, task = {{0}}, canceller = {{0}}, *const after[] = {&first};
+        struct filch_task_options options = {.after = after, .after_count = 1};
+        filch_promise_init(&first);
+        cr_assert_eq(filch_submit_with(pool, &task, nothing, NULL, &options), 0);
+        cr_assert_eq(filch_submit(pool, &canceller, cancel_it, &task), 0);
+        dawdle(round % 64);
+        cr_assert_eq(filch_complete(&first, -EIO), 0);
+        int status = filch_wait(&task);
+        cr_assert(status == -EIO || status == -ECANCELED);
+        (void)filch_wait(&canceller);
+    }
+    pool_end(pool);
+}
