@@ -123,16 +123,24 @@ void filch__hold_pull_all(struct filch_pool *pool, const struct filch__scope *sc
 
 /* ---- from submit to a queue ---- */
 
+/* True: with a permit. Once it stands in line it may be admitted, run, and be the last of its pool. */
+static bool enter_gate(struct filch__hold *hold)
+{
+    struct filch_pool *pool = hold->pool;
+    filch__add_seq_cst(&pool->wakers, 1); /* I3 */
+    bool taken = filch__permits_join(hold->gate, &hold->line, &hold->granted);
+    if (taken)
+        hold->permit = true;
+    else
+        recheck(hold);
+    filch__sub_acq_rel(&pool->wakers, 1);
+    return taken;
+}
+
 static void open_hold(struct filch__hold *hold)
 {
-    if (hold->gate && !filch__hold_refused(hold)) {
-        if (!filch__permits_join(hold->gate, &hold->line, &hold->granted)) {
-            recheck(hold);
-            return;
-        }
-        hold->permit = true;
-    }
-    unlist_and_queue(hold);
+    if (!hold->gate || filch__hold_refused(hold) || enter_gate(hold))
+        unlist_and_queue(hold);
 }
 
 static void note_failure(struct filch__hold *hold, int status)

@@ -28,7 +28,7 @@
  *   I2 a task in the list has not been queued, so its future, scope and pool are there. It is taken out before it is
  *      queued.
  *   I3 pool->held counts the tasks in the list, and those that are out of it and not yet queued. A pool with such is not
- *      drained. Who queues one holds pool->wakers meanwhile: close waits for that as well.
+ *      drained. Who queues one, or puts it in line, holds pool->wakers meanwhile: close waits for that as well.
  * Orderings
  *   K1 cancel: mark (the future DROPPED, scope, pool; sc), then the list's lock, then pull
  *      ||  begin, open: into the list, into the line, then recheck: the list's lock, then look for marks.
