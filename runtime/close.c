@@ -43,19 +43,6 @@ static bool is_drained(struct filch_pool *pool)
     return after.begun == before.begun && after.ended == before.ended && !filch__load_seq_cst(&pool->held);
 }
 
-void filch__pool_settle(struct filch_pool *pool)
-{
-    while (filch__entry_has_items(pool)) {
-        struct filch_future *future = filch__entry_take_any(pool);
-        if (!future) {
-            filch__os_yield(); /* another one settles, or a producer is about to link */
-            continue;
-        }
-        filch__task_make_room(pool, future);
-        filch__task_drop(pool, future, -ECANCELED);
-    }
-}
-
 /* 0 and the caller is the one that closes, or an error. */
 static int begin_close(struct filch_pool *pool, enum filch_close mode)
 {
@@ -143,8 +130,9 @@ int filch_pool_close(struct filch_pool *pool, enum filch_close mode, uint64_t de
         filch__os_yield();
     filch__timekeeper_stop(&pool->keeper);
     filch__process_remove(pool);
-    /* Before settling: a late submit settles itself from here on. */
+    /* Before settling: a late submit settles itself from here on, and so does who queues a task that was held. */
     filch__store_seq_cst(&pool->phase, FILCH__POOL_CLOSED);
+    filch__hold_pull_all(pool, NULL);
     filch__pool_settle(pool);
     filch__timekeeper_run_errands(&pool->keeper); /* scope.h, P4 */
     return 0;

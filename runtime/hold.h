@@ -37,7 +37,8 @@
  *   K3 the record has two references: the task's, and one of the edges, given back by the last of them. So an edge may
  *      look at the hold after it has opened it, as far as the record goes; at the future only as I2 says.
  *   K4 queue: into a queue, held - 1 (sc), then the phase (sc)  ||  close: phase (sc), then held (sc), perhaps sleeps.
- *      Whoever ran the task may have told the closer while it was still counted; so who queued it tells as well.
+ *      Whoever ran the task may have told the closer while it was still counted; so who queued it tells as well. And
+ *      close: phase CLOSED (sc), pulls all, looks at the queue (sc): the closer ends the task, or who queued it does.
  * Lock order: the list's lock, then a gate's.
  * Checked: tests/model/hold.c.
  */

@@ -159,6 +159,8 @@ void filch_pool_free(struct filch_pool *pool)
     }
     if (filch__load_acquire(&pool->phase) != FILCH__POOL_CLOSED)
         filch__os_die("filch_pool_free: the pool is not closed (filch_pool_close has not returned 0)");
+    while (filch__load_acquire(&pool->wakers)) /* they are about to let go of it */
+        filch__os_yield();
     destroy(pool);
 }
 

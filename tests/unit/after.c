@@ -267,3 +267,50 @@ Test(after, a_cancel_and_a_failure_may_come_at_once, .timeout = TEST_TIMEOUT)
     }
     pool_end(pool);
 }
+
+/* An allocator that closes the pool while a submit asks it for a record: the last moment for a close to come. */
+struct closing {
+    struct filch_pool *pool;
+    bool armed;
+};
+
+static void *close_it(void *pool)
+{
+    must(filch_pool_close(pool, FILCH_CLOSE_DRAIN, FILCH_NO_DEADLINE) == 0);
+    return NULL;
+}
+
+static void *alloc_closing(void *ctx, size_t size)
+{
+    struct closing *closing = ctx;
+    if (closing->armed) {
+        pthread_t thread;
+        closing->armed = false;
+        must(pthread_create(&thread, NULL, close_it, closing->pool) == 0);
+        must(pthread_join(thread, NULL) == 0);
+    }
+    return malloc(size);
+}
+
+static void free_closing(void *ctx, void *memory, size_t size)
+{
+    (void)ctx, (void)size;
+    free(memory);
+}
+
+Test(after, a_submit_that_comes_too_late_ends, .timeout = TEST_TIMEOUT)
+{
+    struct closing closing = {.pool = NULL};
+    struct filch_allocator allocator = {.alloc = alloc_closing, .free = free_closing, .ctx = &closing};
+    struct filch_pool *pool = pool_open(&(struct filch_pool_config){.allocator = &allocator});
+    struct filch_future never = {{0}}, task = {{0}}, *const after[] = {&never};
+    struct filch_task_options options = {.after = after, .after_count = 1};
+    filch_promise_init(&never);
+    closing = (struct closing){pool, true};
+    cr_assert_eq(filch_submit_with(pool, &task, nothing, NULL, &options), 0);
+    cr_assert_eq(filch_wait(&task), -ECANCELED, "though what it follows has not ended");
+    cr_assert_eq(stats_of(pool).held, 0);
+    watchdog_pool(NULL);
+    filch_pool_free(pool);
+    cr_assert_eq(filch_complete(&never, 0), 0);
+}

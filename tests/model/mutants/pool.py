@@ -336,8 +336,10 @@ MUTANTS = [
       ["close_late"]),
     M("close: settles before it says CLOSED", "close.c",
       """filch__store_seq_cst(&pool->phase, FILCH__POOL_CLOSED);
+         filch__hold_pull_all(pool, NULL);
          filch__pool_settle(pool);""",
-      """filch__pool_settle(pool);
+      """filch__hold_pull_all(pool, NULL);
+         filch__pool_settle(pool);
          filch__store_seq_cst(&pool->phase, FILCH__POOL_CLOSED);""",
       ["close_late"]),
     M("close: a pool that closes accepts", "submit.c",
