@@ -85,9 +85,11 @@ void filch__scope_ask(struct filch__scope *scope, uint64_t why)
             return;
     } while (!filch__cas_seq_cst(&scope->word, &word, (word | FILCH__SCOPE_CANCELLED | why) + 1)); /* P1, I1 */
     struct filch_pool *pool = scope->pool;
+    filch__add_seq_cst(&pool->wakers, 1); /* P5 */
     filch__timekeeper_send(&pool->keeper, &scope->errand);
     if (filch__unlikely(filch__load_seq_cst(&pool->phase) == FILCH__POOL_CLOSED)) /* P4 */
         filch__timekeeper_run_errands(&pool->keeper);
+    filch__sub_acq_rel(&pool->wakers, 1); /* P5 */
 }
 
 static void carry_out(struct filch__errand *errand)
@@ -97,8 +99,10 @@ static void carry_out(struct filch__errand *errand)
     for (struct filch__scope *inside = scope->inside; inside; inside = inside->next)
         filch__scope_ask(inside, 0);
     unlock(scope);
-    filch__cancel_waits(scope->pool, scope); /* P1 */
-    filch__hold_pull_all(scope->pool, scope);
+    if (filch__likely(filch__load_relaxed(&scope->pool->phase) != FILCH__POOL_CLOSED)) { /* else there is none */
+        filch__cancel_waits(scope->pool, scope);                                         /* P1 */
+        filch__hold_pull_all(scope->pool, scope);
+    }
     filch__scope_leave(scope);
 }
 

@@ -30,6 +30,8 @@
  *   P3 ask: CANCELLED, then the lock of `inside`  ||  open of one inside: into the list under that lock, then look at the
  *      parent's word. The errand finds it, or it is born cancelled.
  *   P4 ask: errand sent (sc), load phase (sc)  ||  pool close: phase CLOSED (sc), run errands (sc). One of them runs it.
+ *   P5 ask: pool->wakers + 1, errand sent; the pool; wakers - 1 (release)  ||  pool close, free: wakers 0 (acquire).
+ *      The errand may be the scope's last member, and the pool be closed and freed before the asker has done with it.
  * Checked: tests/model/scope.c.
  */
 #ifndef FILCH_SCOPE_H
@@ -50,10 +52,11 @@ struct filch__scope {
     struct filch_pool *pool;
     struct filch__scope *parent;
     enum filch_policy policy;
-    uint32_t lock;      /* of `inside` and its links */
-    uint64_t need;      /* successes that satisfy it; 0: none do */
-    uint64_t successes; /* added to by tasks that end */
-    int32_t first;      /* the first failure */
+    uint32_t generation; /* of the process: counts forks */
+    uint32_t lock;       /* of `inside` and its links */
+    uint64_t need;       /* successes that satisfy it; 0: none do */
+    uint64_t successes;  /* added to by tasks that end */
+    int32_t first;       /* the first failure */
     bool timed;
     void (*on_error)(void *ctx, struct filch_future *future, int status);
     void *ctx;

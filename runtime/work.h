@@ -194,7 +194,7 @@ struct filch_pool {
     uint64_t accepted; /* with queue_limit: tasks accepted and not started */
     struct filch__eventcount room;
     uint32_t quiet;  /* futex: counts parks while closing */
-    uint32_t wakers; /* threads that make a strand or a held task ready and do not own the pool */
+    uint32_t wakers; /* threads that make a strand or a held task ready, or send an errand, and do not own the pool */
     uint64_t held;   /* tasks that are held back; and on their way from there into a queue */
     struct filch__lock held_lock;
     struct filch__hold *held_first; /* under held_lock: those that are held back */
