@@ -260,11 +260,9 @@ void filch__strand_yield(struct filch__strand *strand)
 {
     struct filch__worker *worker = strand->worker;
     check_no_section(strand);
-    if (filch__unlikely(strand->typed))
-        filch__forks_suspend(strand);
+    filch__body_pause(strand); /* which takes the permit back if it was lent: its worker goes on with others under it */
     filch__worker_switch(strand, filch__crew_take_strand(worker), FILCH__AFTER_YIELD);
-    if (filch__unlikely(strand->typed))
-        filch__forks_resume(strand);
+    filch__body_resume(strand);
 }
 
 /* ---- bodies that block their thread ---- */

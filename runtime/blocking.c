@@ -60,8 +60,10 @@ static void step_aside(struct filch__strand *strand)
 {
     if (!filch__gate_must_yield(filch__load_relaxed(&strand->pool->gate)))
         return;
+    filch__body_pause(strand);
     filch__permit_lend(strand);
     filch__permit_regain(strand);
+    filch__body_resume(strand);
 }
 
 void filch_yield(void)
