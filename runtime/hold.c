@@ -36,7 +36,7 @@ static void queue(struct filch_pool *pool, struct filch_future *future)
     filch__enqueue(pool, future);
     filch__sub_seq_cst(&pool->held, 1);
     if (filch__unlikely(filch__load_seq_cst(&pool->phase) != FILCH__POOL_OPEN))
-        filch__pool_tell_closer(pool); /* who may have seen the task end before it was uncounted */
+        filch__pool_tell_closer(pool); /* K4 */
     if (filch__unlikely(filch__load_relaxed(&pool->start_failed)))
         filch__crew_drop_stranded(pool, NULL);
     filch__sub_acq_rel(&pool->wakers, 1);

@@ -7,8 +7,9 @@
  *         r = filch_scope_submit(&scope, &item[i].future, convert, &item[i], NULL);
  *     r = filch_scope_close(&scope); // all have ended: 0, or the first error
  *
- * A scope's memory is the caller's, is in use until filch_scope_close has returned, and is all zero afterwards. Every scope
- * that was opened is closed, and before its pool is freed. In a child made by fork(2) a scope of the parent answers -ESTALE.
+ * A scope's memory is the caller's, is in use until filch_scope_close has returned, and means the same as all zero
+ * afterwards. Every scope that was opened is closed, and before its pool is freed. In a child made by fork(2) a scope of
+ * the parent answers -ESTALE.
  */
 #ifndef FILCH_SCOPE_PUBLIC_H
 #define FILCH_SCOPE_PUBLIC_H

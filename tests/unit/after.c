@@ -217,3 +217,100 @@ Test(after, copies_and_batches_may_follow_too, .timeout = TEST_TIMEOUT)
     cr_assert_eq(atomic_load(&turn), 21);
     pool_end(pool);
 }
+
+static void *complete_it(void *promise)
+{
+    struct sched_param none = {.sched_priority = 0};
+    (void)pthread_setschedparam(pthread_self(), SCHED_IDLE, &none); /* whom it wakes mostly runs first */
+    must(filch_complete(promise, 0) == 0);
+    return NULL;
+}
+
+/* Whoever ends the promise queues the task, and only then counts it as held no more: by then it may have run, and the
+ * closer have looked in vain. */
+Test(after, close_does_not_sleep_through_the_end_of_the_last_held_task, .timeout = TEST_TIMEOUT)
+{
+    for (int round = 0; round < 1000; round++) {
+        struct filch_pool *pool = pool_of(1);
+        struct step step = {.ran = 0};
+        struct filch_future begin = {{0}}, *after[] = {&begin};
+        pthread_t thread;
+        filch_promise_init(&begin);
+        cr_assert_eq(submit_after(pool, &step, after, 1, 0), 0);
+        cr_assert_eq(pthread_create(&thread, NULL, complete_it, &begin), 0);
+        pool_end(pool);
+        cr_assert_eq(pthread_join(thread, NULL), 0);
+        cr_assert_eq(filch_status(&step.future), 0);
+    }
+}
+
+static int cancel_it(void *future)
+{
+    return filch_cancel(future);
+}
+
+/* A cancel pulls the task out before its predecessors have ended; one of them fails while it is being dropped. */
+Test(after, a_cancel_and_a_failure_may_come_at_once, .timeout = TEST_TIMEOUT)
+{
+    struct filch_pool *pool = pool_of(2);
+    for (int round = 0; round < TEST_SHARE(2000); round++) {
+        struct filch_future first = {{0}}, task = {{0}}, canceller = {{0}}, *const after[] = {&first};
+        struct filch_task_options options = {.after = after, .after_count = 1};
+        filch_promise_init(&first);
+        cr_assert_eq(filch_submit_with(pool, &task, nothing, NULL, &options), 0);
+        cr_assert_eq(filch_submit(pool, &canceller, cancel_it, &task), 0);
+        dawdle(round % 64);
+        cr_assert_eq(filch_complete(&first, -EIO), 0);
+        int status = filch_wait(&task);
+        cr_assert(status == -EIO || status == -ECANCELED);
+        (void)filch_wait(&canceller);
+    }
+    pool_end(pool);
+}
+
+/* An allocator that closes the pool while a submit asks it for a record: the last moment for a close to come. */
+struct closing {
+    struct filch_pool *pool;
+    bool armed;
+};
+
+static void *close_it(void *pool)
+{
+    must(filch_pool_close(pool, FILCH_CLOSE_DRAIN, FILCH_NO_DEADLINE) == 0);
+    return NULL;
+}
+
+static void *alloc_closing(void *ctx, size_t size)
+{
+    struct closing *closing = ctx;
+    if (closing->armed) {
+        pthread_t thread;
+        closing->armed = false;
+        must(pthread_create(&thread, NULL, close_it, closing->pool) == 0);
+        must(pthread_join(thread, NULL) == 0);
+    }
+    return malloc(size);
+}
+
+static void free_closing(void *ctx, void *memory, size_t size)
+{
+    (void)ctx, (void)size;
+    free(memory);
+}
+
+Test(after, a_submit_that_comes_too_late_ends, .timeout = TEST_TIMEOUT)
+{
+    struct closing closing = {.pool = NULL};
+    struct filch_allocator allocator = {.alloc = alloc_closing, .free = free_closing, .ctx = &closing};
+    struct filch_pool *pool = pool_open(&(struct filch_pool_config){.allocator = &allocator});
+    struct filch_future never = {{0}}, task = {{0}}, *const after[] = {&never};
+    struct filch_task_options options = {.after = after, .after_count = 1};
+    filch_promise_init(&never);
+    closing = (struct closing){pool, true};
+    cr_assert_eq(filch_submit_with(pool, &task, nothing, NULL, &options), 0);
+    cr_assert_eq(filch_wait(&task), -ECANCELED, "though what it follows has not ended");
+    cr_assert_eq(stats_of(pool).held, 0);
+    watchdog_pool(NULL);
+    filch_pool_free(pool);
+    cr_assert_eq(filch_complete(&never, 0), 0);
+}

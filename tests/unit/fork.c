@@ -121,6 +121,31 @@ Test(fork, the_old_pool_answers_in_the_child, .timeout = TEST_TIMEOUT)
     pool_end(pool);
 }
 
+static int a_scope_answers(void *data)
+{
+    struct filch_scope inside;
+    struct filch_future future = {0};
+    if (filch_scope_open(&inside, NULL, &(struct filch_scope_config){.parent = data}) != -ESTALE)
+        return 1;
+    if (filch_scope_submit(data, &future, nothing, NULL, NULL) != -ESTALE)
+        return 2;
+    filch_scope_cancel(data);
+    return filch_scope_close(data) == -ESTALE ? 0 : 3;
+}
+
+Test(fork, a_scope_of_the_parent_answers_in_the_child, .timeout = TEST_TIMEOUT)
+{
+    skip_where_children_have_no_threads();
+    struct filch_pool *pool = pool_of(1);
+    struct filch_scope scope;
+    struct child child;
+    cr_assert_eq(filch_scope_open(&scope, pool, NULL), 0);
+    child_fork(&child, a_scope_answers, &scope);
+    cr_assert(child_exited(&child, 0));
+    cr_assert_eq(filch_scope_close(&scope), 0);
+    pool_end(pool);
+}
+
 Test(fork, a_new_pool_works_in_the_child, .timeout = TEST_TIMEOUT)
 {
     skip_where_children_have_no_threads();

@@ -323,6 +323,7 @@ Test(scope, misuse_is_refused, .timeout = TEST_TIMEOUT)
     cr_assert_eq(filch_scope_submit(&scope, &future, succeeds, NULL,
                                     &(struct filch_task_options){.scope = &second}),
                  -EINVAL);
+    cr_assert_eq(filch_wait(&future), -EINVAL);
     cr_assert_eq(filch_scope_submit(&scope, NULL, NULL, NULL, NULL), -EINVAL);
     cr_assert_eq(filch_submit_with(other, &future, succeeds, NULL, &(struct filch_task_options){.scope = &scope}),
                  -EINVAL);
@@ -388,4 +389,29 @@ Test(scope, a_cancel_may_come_at_any_time, .timeout = TEST_TIMEOUT)
     thread_join(thread);
     printf("figure: %d of the scopes were cancelled\n", cancelled);
     pool_end(pool);
+}
+
+static struct filch_scope cancelled_late;
+
+static void *cancel_late(void *data)
+{
+    dawdle(*(int *)data % 64);
+    filch_scope_cancel(&cancelled_late);
+    return NULL;
+}
+
+/* A scope's memory stays, and so it may be cancelled by whoever does not know how far its owner is: not begun, or done
+ * with it, its pool and all. */
+Test(scope, a_cancel_may_come_when_the_pool_goes, .timeout = TEST_TIMEOUT)
+{
+    for (int round = 0; round < TEST_SHARE(3000); round++) {
+        struct filch_pool *pool = pool_of(1);
+        pthread_t thread = thread_start(cancel_late, &round);
+        cr_assert_eq(filch_scope_open(&cancelled_late, pool, NULL), 0);
+        (void)filch_scope_submit(&cancelled_late, NULL, succeeds, NULL, NULL);
+        int status = filch_scope_close(&cancelled_late);
+        cr_assert(status == 0 || status == -ECANCELED);
+        pool_end(pool);
+        thread_join(thread);
+    }
 }

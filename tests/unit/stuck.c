@@ -125,3 +125,52 @@ Test(stuck, close_waits_for_it, .timeout = TEST_TIMEOUT)
     pool_end(pool);
     cr_assert_eq(filch_status(&hangs), -ETIMEDOUT);
 }
+
+struct yielding {
+    struct report report;
+    struct meter meter;
+    atomic_int go;
+};
+
+static int hang_and_yield(void *data)
+{
+    struct yielding *yielding = data;
+    wait_until(atomic_load(&yielding->report.count) == 1);
+    while (!atomic_load(&yielding->go))
+        filch_yield();
+    return 0;
+}
+
+static int be_metered(void *data)
+{
+    struct yielding *yielding = data;
+    meter_enter(&yielding->meter);
+    usleep(500);
+    meter_leave(&yielding->meter);
+    return 0;
+}
+
+/* Its permit is somebody else's by then, and its worker goes on with others. */
+static void check_yielding(unsigned flags)
+{
+    struct yielding yielding = {.go = 0};
+    struct filch_pool *pool = reporting_pool(&yielding.report, 1);
+    struct filch_future hangs = {{0}}, others[100] = {{{0}}};
+    struct filch_task_options options = hanging;
+    options.flags = flags;
+    cr_assert_eq(filch_submit_with(pool, &hangs, hang_and_yield, &yielding, &options), 0);
+    for (int i = 0; i < 100; i++)
+        cr_assert_eq(filch_submit(pool, &others[i], be_metered, &yielding), 0);
+    for (int i = 0; i < 100; i++)
+        cr_assert_eq(filch_wait(&others[i]), 0);
+    atomic_store(&yielding.go, 1);
+    cr_assert_eq(filch_wait(&hangs), -ETIMEDOUT);
+    cr_assert_eq(atomic_load(&yielding.meter.high), 1);
+    pool_end(pool);
+}
+
+Test(stuck, one_that_yields_keeps_to_the_limit, .timeout = TEST_TIMEOUT)
+{
+    check_yielding(0);
+    check_yielding(FILCH_TASK_OWN_THREAD);
+}
