@@ -10,13 +10,14 @@
 #include <dirent.h>
 #include <sys/resource.h>
 
-/* The sum over the threads whose names begin with the pool's or the timekeeper's, and how many these are. */
-static uint64_t switches_of_pool(unsigned *ret_threads)
+/* The sum over the threads whose names begin with the pool's or the timekeeper's, how many these are, and how many of
+ * them do not sleep. */
+static uint64_t switches_of_pool(unsigned *ret_threads, unsigned *ret_awake)
 {
     uint64_t total = 0;
     DIR *tasks = opendir("/proc/self/task");
     must(tasks != NULL);
-    *ret_threads = 0;
+    *ret_threads = *ret_awake = 0;
     for (struct dirent *entry; (entry = readdir(tasks));) {
         char path[300], line[128];
         bool ours = false;
@@ -28,6 +29,8 @@ static uint64_t switches_of_pool(unsigned *ret_threads)
                 ours = true;
                 *ret_threads += 1;
             }
+            if (ours && strncmp(line, "State:", 6) == 0)
+                *ret_awake += line[7] != 'S';
             if (ours && sscanf(line, "voluntary_ctxt_switches: %lu", &switches) == 1)
                 total += switches;
         }
@@ -46,25 +49,26 @@ static uint64_t cpu_ns(void)
            (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000u;
 }
 
-/* Until nothing has moved for 50 ms: the workers have searched, parked, and are asleep. */
+/* Until all are asleep, and nothing has moved for 50 ms: the workers have searched, and parked. */
 static uint64_t settle(struct filch_pool *pool, unsigned *ret_threads)
 {
-    uint64_t before, now = switches_of_pool(ret_threads);
+    unsigned awake;
+    uint64_t before, now = switches_of_pool(ret_threads, &awake);
     do {
         before = now;
         usleep(50000);
-        now = switches_of_pool(ret_threads);
-    } while (now != before || stats_of(pool).running != 0);
+        now = switches_of_pool(ret_threads, &awake);
+    } while (now != before || awake != 0 || stats_of(pool).running != 0);
     return now;
 }
 
 static void idle_for(struct filch_pool *pool, unsigned ms, unsigned workers)
 {
-    unsigned threads, threads_after;
+    unsigned threads, threads_after, awake;
     uint64_t switches = settle(pool, &threads), parks = stats_of(pool).parks, cpu = cpu_ns();
     claim(threads >= workers);
     usleep(ms * 1000);
-    uint64_t used = cpu_ns() - cpu, after = switches_of_pool(&threads_after);
+    uint64_t used = cpu_ns() - cpu, after = switches_of_pool(&threads_after, &awake);
     printf("figure: P16 %u threads idle for %u ms: %" PRIu64 " us of CPU time, %" PRIu64 " wake-ups\n", threads, ms,
            used / 1000, after - switches);
     claim(threads_after == threads);

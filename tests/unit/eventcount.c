@@ -58,8 +58,8 @@ Test(eventcount, who_leaves_is_not_notified, .timeout = TEST_TIMEOUT)
 /* Takers wait on the event count for a token, givers add one and notify. A lost notification hangs it. */
 struct tokens {
     struct filch__eventcount event;
-    atomic_int tokens, taken;
-    int total, each;
+    atomic_int tokens, taken, total;
+    int each;
     bool deadlines;
 };
 
@@ -75,13 +75,13 @@ static bool try_take(struct tokens *tokens)
 static void *take_tokens(void *data)
 {
     struct tokens *tokens = data;
-    for (uint64_t i = 0; atomic_load(&tokens->taken) < tokens->total; i++) {
+    for (uint64_t i = 0; atomic_load(&tokens->taken) < atomic_load(&tokens->total); i++) {
         struct filch__event_node node;
         struct filch__waiter waiter;
         filch__waiter_init_thread(&waiter, 1, 0);
         filch__eventcount_add(&tokens->event, &node, &waiter);
         bool got = try_take(tokens); /* the second look */
-        if (!got && atomic_load(&tokens->taken) < tokens->total)
+        if (!got && atomic_load(&tokens->taken) < atomic_load(&tokens->total))
             filch__waiter_sleep(&waiter, tokens->deadlines ? filch_in_ns(i % 30 * 1000) : FILCH_NO_DEADLINE);
         bool undone = filch__eventcount_remove(&tokens->event, &node);
         if (!undone)
@@ -98,12 +98,16 @@ static void *take_tokens(void *data)
 static void *give_tokens(void *data)
 {
     struct tokens *tokens = data;
-    for (int i = 0; i < tokens->each; i++) {
+    uint64_t begun_ns = watchdog_now_ns();
+    int i = 0;
+    for (; i < tokens->each && !watchdog_enough(begun_ns); i++) {
         atomic_fetch_add(&tokens->tokens, 1);
         filch__eventcount_notify(&tokens->event);
         if (i % 3 == 0)
             sched_yield();
     }
+    atomic_fetch_sub(&tokens->total, tokens->each - i);
+    filch__eventcount_notify(&tokens->event); /* that may have been the end */
     return NULL;
 }
 
@@ -112,13 +116,13 @@ static void exchange_tokens(bool deadlines)
     enum { givers = 2, takers = 3 };
     struct tokens tokens = {.each = TEST_SHARE(20000), .deadlines = deadlines};
     pthread_t threads[givers + takers];
-    tokens.total = givers * tokens.each;
+    atomic_store(&tokens.total, givers * tokens.each);
     filch__eventcount_init(&tokens.event);
     for (int i = 0; i < givers + takers; i++)
         threads[i] = thread_start(i < givers ? give_tokens : take_tokens, &tokens);
     for (int i = 0; i < givers + takers; i++)
         thread_join(threads[i]);
-    cr_assert_eq(atomic_load(&tokens.taken), tokens.total);
+    cr_assert_eq(atomic_load(&tokens.taken), atomic_load(&tokens.total));
     cr_assert_eq(atomic_load(&tokens.tokens), 0);
     filch__eventcount_destroy(&tokens.event);
 }

@@ -168,7 +168,8 @@ static void *rush_through(void *data)
 {
     struct rush *rush = data;
     unsigned seed = (unsigned)thread_id();
-    for (int i = 0; i < rush->rounds; i++) {
+    uint64_t begun_ns = watchdog_now_ns();
+    for (int i = 0; i < rush->rounds && (i % 64 || !watchdog_enough(begun_ns)); i++) {
         seed = seed * 1103515245 + 12345;
         if ((seed >> 16) % 3 == 0) {
             if (!filch__gate_try_admit(&rush->gate))

@@ -93,7 +93,7 @@ static void *rob(void *data)
     return NULL;
 }
 
-static void race(int thieves, int fills, uint32_t start)
+static void race(int thieves, int fills, uint32_t start, uint64_t begun_ns)
 {
     struct robbery *robbery = aligned_alloc(256, (sizeof *robbery + 255) / 256 * 256);
     pthread_t threads[4];
@@ -106,7 +106,7 @@ static void race(int thieves, int fills, uint32_t start)
     for (int i = 0; i < thieves; i++)
         threads[i] = thread_start(rob, robbery);
     wait_until(atomic_load(&robbery->thieves) == thieves);
-    for (int fill = 0; fill < fills; fill++) {
+    for (int fill = 0; fill < fills && (fill < 100 || !watchdog_enough(begun_ns)); fill++) {
         size_t count = 1 + (size_t)(fill * 7 % FILCH__HANDFUL);
         uintptr_t last = 0, item;
         for (size_t i = 0; i < count; i++)
@@ -134,7 +134,8 @@ Test(handful, stampede, .timeout = TEST_TIMEOUT)
 {
     if (!barrier_works())
         test_skip("membarrier(2) is refused here");
+    uint64_t begun_ns = watchdog_now_ns();
     for (size_t s = 0; s < sizeof starts / sizeof starts[0]; s++)
         for (int thieves = 1; thieves <= 3; thieves++)
-            race(thieves, TEST_SHARE(10000), starts[s]);
+            race(thieves, TEST_SHARE(10000), starts[s], begun_ns);
 }

@@ -90,17 +90,19 @@ static int wait_then_hang(void *data)
     return hang(&body->go);
 }
 
+/* The time-out is long beside what may hold up the task before it waits. */
 Test(stuck, a_task_that_waits_is_not_stuck_before_it_goes_on, .timeout = TEST_TIMEOUT)
 {
+    const struct filch_task_options slowly = {.name = "hanging", .timeout_ns = FILCH_MS(500)};
     struct report report = {.name = NULL};
     struct filch_pool *pool = reporting_pool(&report, 1), *other = pool_of(1);
     struct filch_future slow = {{0}}, future = {{0}}, next = {{0}};
     atomic_int slow_go = 0, runs = 0;
     struct waits_first body = {.promise = &slow};
     cr_assert_eq(filch_submit(other, &slow, hang, &slow_go), 0);
-    cr_assert_eq(filch_submit_with(pool, &future, wait_then_hang, &body, &hanging), 0);
+    cr_assert_eq(filch_submit_with(pool, &future, wait_then_hang, &body, &slowly), 0);
     wait_until(stats_of(pool).suspended == 1);
-    usleep(10000); /* most likely its time-out has passed, and the timekeeper has come by; nothing depends on it */
+    usleep(1200000); /* most likely its time-out has passed twice; nothing depends on it */
     cr_assert_eq(atomic_load(&report.count), 0);
     atomic_store(&slow_go, 1);
     cr_assert_eq(filch_submit(pool, &next, count_up, &runs), 0);
