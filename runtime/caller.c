@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "pool.h"
 
+#include <filch/blocking.h>
+
 #include <errno.h>
 #include <limits.h>
 
@@ -32,14 +34,50 @@ static void caller_put(struct filch_pool *pool, struct filch__caller *caller)
     filch__unlock(&pool->lock);
 }
 
-/* The thread has a permit. */
-static void run_as(struct filch__caller *caller, struct filch_future *future)
+/* A thread runs tasks of a pool that it does not work for, under a permit. */
+struct visit {
+    struct filch_pool *pool;
+    struct filch__caller *caller;
+    struct filch__strand *before;
+};
+
+static struct visit visit_begin(struct filch_pool *pool, struct filch__caller *caller)
 {
-    struct filch__strand *current = filch__strand_current();
+    struct filch__strand *before = filch__strand_current();
     filch__strand_enter_thread(&caller->strand);
     filch__strand_set_current(&caller->strand);
-    filch__task_run(&caller->strand, future);
-    filch__strand_set_current(current);
+    return (struct visit){pool, caller, before};
+}
+
+/* Runs when the scope is left: by unwinding, too, when a body ends the thread. */
+static void visit_end(struct visit *visit)
+{
+    struct filch_pool *pool = visit->pool;
+    if (filch__pool_stale(pool))
+        return; /* the body has forked, and ends its thread in the child */
+    filch__strand_set_current(visit->before);
+    filch__permit_leave(pool);
+    caller_put(pool, visit->caller);
+    if (filch__load_seq_cst(&pool->phase) != FILCH__POOL_OPEN)
+        filch__pool_tell_closer(pool);
+}
+
+/* ---- running what was just submitted ---- */
+
+struct guest {
+    struct filch_pool *pool;
+    struct filch__caller *caller;
+    struct filch_future *future; /* that one, or when pumping: */
+    unsigned max_tasks;
+};
+
+static int run_one(void *data)
+{
+    const struct guest *guest = data;
+    filch__permit_claim(guest->pool);
+    struct visit visit __attribute__((cleanup(visit_end))) = visit_begin(guest->pool, guest->caller);
+    filch__task_run(&visit.caller->strand, guest->future);
+    return 0;
 }
 
 /* Run an accepted task on the calling thread, under a permit of the pool. */
@@ -61,10 +99,8 @@ void filch__run_here(struct filch_pool *pool, struct filch_future *future)
         filch__enqueue(pool, future); /* above the limit rather than lost */
         return;
     }
-    filch__permit_claim(pool);
-    run_as(caller, future);
-    filch__permit_leave(pool);
-    caller_put(pool, caller);
+    /* A task of another pool waits here for a permit of this one: meanwhile its own serves others. */
+    (void)filch_blocking(run_one, &(struct guest){.pool = pool, .caller = caller, .future = future});
 }
 
 /* ---- pumping ---- */
@@ -114,13 +150,23 @@ static struct filch_future *find_task(struct filch_pool *pool)
     return future;
 }
 
-static int pump(struct filch_pool *pool, struct filch__caller *caller, unsigned max_tasks)
+static int pump(void *data)
 {
+    const struct guest *guest = data;
+    struct filch_pool *pool = guest->pool;
+    if (!filch__gate_try_admit(&pool->gate)) {
+        caller_put(pool, guest->caller);
+        return 0;
+    }
+    struct visit visit __attribute__((cleanup(visit_end))) = visit_begin(pool, guest->caller);
+    /* A closer that has found everything ended sees this permit, or this sees that it stops. */
+    if (filch__load_seq_cst(&pool->stopping))
+        return 0;
     unsigned count = 0;
     struct filch_future *future;
-    while (count < max_tasks && !filch__gate_must_yield(filch__load_relaxed(&pool->gate)) &&
+    while (count < guest->max_tasks && !filch__gate_must_yield(filch__load_relaxed(&pool->gate)) &&
            (future = find_task(pool))) {
-        run_as(caller, future);
+        filch__task_run(&visit.caller->strand, future);
         count++;
     }
     return (int)count;
@@ -138,16 +184,10 @@ int filch_pool_pump(struct filch_pool *pool, unsigned max_tasks)
         return -EDEADLK;
     if (filch__load_acquire(&pool->phase) == FILCH__POOL_CLOSED)
         return -ESHUTDOWN;
-    if (!filch__gate_try_admit(&pool->gate))
-        return 0;
-    /* A closer that has found everything ended sees this permit, or this sees that it stops. */
-    bool stopping = filch__load_seq_cst(&pool->stopping);
-    struct filch__caller *caller = stopping ? NULL : caller_get(pool);
-    int r = stopping ? 0 : caller ? pump(pool, caller, max_tasks < INT_MAX ? max_tasks : INT_MAX) : -ENOMEM;
-    if (caller)
-        caller_put(pool, caller);
-    filch__permit_leave(pool);
-    if (filch__load_seq_cst(&pool->phase) != FILCH__POOL_OPEN)
-        filch__pool_tell_closer(pool);
-    return r;
+    struct filch__caller *caller = caller_get(pool);
+    if (!caller)
+        return -ENOMEM;
+    unsigned most = max_tasks < INT_MAX ? max_tasks : INT_MAX;
+    /* In a task of another pool the bodies run under a permit of this one: meanwhile that one's serves others. */
+    return filch_blocking(pump, &(struct guest){.pool = pool, .caller = caller, .max_tasks = most});
 }

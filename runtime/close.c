@@ -43,19 +43,6 @@ static bool is_drained(struct filch_pool *pool)
     return after.begun == before.begun && after.ended == before.ended && !filch__load_seq_cst(&pool->held);
 }
 
-void filch__pool_settle(struct filch_pool *pool)
-{
-    while (filch__entry_has_items(pool)) {
-        struct filch_future *future = filch__entry_take_any(pool);
-        if (!future) {
-            filch__os_yield(); /* another one settles, or a producer is about to link */
-            continue;
-        }
-        filch__task_make_room(pool, future);
-        filch__task_drop(pool, future, -ECANCELED);
-    }
-}
-
 /* 0 and the caller is the one that closes, or an error. */
 static int begin_close(struct filch_pool *pool, enum filch_close mode)
 {

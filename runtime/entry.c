@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "work.h"
 
+#include <errno.h>
+
 /* Tasks that nobody has taken yet, in one queue for each priority. Normal ones come here from outside threads; those
  * that are not normal always do, also out of tasks: a deque or a handful has no order by priority.
  *
@@ -85,4 +87,17 @@ struct filch_future *filch__entry_take_any(struct filch_pool *pool)
     for (unsigned level = 0; level < levels(pool) && !future; level++)
         future = filch__entry_take(pool, (enum filch__priority)level);
     return future;
+}
+
+void filch__pool_settle(struct filch_pool *pool)
+{
+    while (filch__entry_has_items(pool)) {
+        struct filch_future *future = filch__entry_take_any(pool);
+        if (!future) {
+            filch__os_yield(); /* another one settles, or a producer is about to link */
+            continue;
+        }
+        filch__task_make_room(pool, future);
+        filch__task_drop(pool, future, -ECANCELED);
+    }
 }

@@ -86,6 +86,8 @@ struct carrier {
 static void left(struct carrier *carrier)
 {
     struct filch__node *next = NULL;
+    if (filch__pool_stale(carrier->strand->pool))
+        return; /* a node forked, and this is the child */
     if (filch__unlikely(carrier->in_body)) {
         carrier->ended++;
         next = end(carrier->graph, carrier->node, -ECANCELED);

@@ -35,8 +35,11 @@ static void queue(struct filch_pool *pool, struct filch_future *future)
     filch__add_seq_cst(&pool->wakers, 1); /* I3 */
     filch__enqueue(pool, future);
     filch__sub_seq_cst(&pool->held, 1);
-    if (filch__unlikely(filch__load_seq_cst(&pool->phase) != FILCH__POOL_OPEN))
-        filch__pool_tell_closer(pool); /* K4 */
+    uint32_t phase = filch__load_seq_cst(&pool->phase); /* K4, K5 */
+    if (filch__unlikely(phase != FILCH__POOL_OPEN))
+        filch__pool_tell_closer(pool);
+    if (filch__unlikely(phase == FILCH__POOL_CLOSED))
+        filch__pool_settle(pool);
     if (filch__unlikely(filch__load_relaxed(&pool->start_failed)))
         filch__crew_drop_stranded(pool, NULL);
     filch__sub_acq_rel(&pool->wakers, 1);

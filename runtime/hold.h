@@ -40,6 +40,8 @@
  *      look at the hold after it has opened it, as far as the record goes; at the future only as I2 says.
  *   K4 queue: in a queue, held - 1 (sc), load phase (sc)  ||  close: phase, load quiet, load held (sc). The task may have run,
  *      and its worker have told the closer, before it is uncounted: then whoever uncounts it tells the closer again.
+ *   K5 queue: in a queue (sc), load phase (sc)  ||  close: phase CLOSED (sc), looks at the queue (sc). Of a late submit it may
+ *      be a canceller who queues the task, after the submit and close have looked: then the canceller settles it.
  * Lock order: the list's lock, then a gate's.
  * Checked: tests/model/hold.c.
  */

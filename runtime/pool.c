@@ -166,6 +166,8 @@ void filch_pool_free(struct filch_pool *pool)
     if (filch__load_acquire(&pool->scopes))
         filch__os_die("filch_pool_free: a scope of the pool is open");
     filch__timekeeper_stop(&pool->keeper); /* if scopes were open when the pool was closed */
+    while (filch__load_acquire(&pool->wakers)) /* hold.h, I3: who queued the task of a late submit */
+        filch__os_yield();
     destroy(pool);
 }
 

@@ -255,6 +255,7 @@ size_t filch__entry_size(const struct filch_pool *pool);
 uint64_t filch__entry_pushed(const struct filch_pool *pool);
 struct filch_future *filch__entry_take(struct filch_pool *pool, enum filch__priority level); /* NULL: none to be had */
 struct filch_future *filch__entry_take_any(struct filch_pool *pool);
+void filch__pool_settle(struct filch_pool *pool); /* end what was queued when no worker was left to take it */
 
 /* join.c: typed tasks and their stolen children */
 enum filch__force {

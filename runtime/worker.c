@@ -105,10 +105,10 @@ static void body_end(struct body *body, int status)
 }
 
 /* Runs when the scope is left; by unwinding, too: pthread_exit in a task. The thread's key then ends the worker
- * (crew.c). */
+ * (crew.c). In a child of fork(2) the task is the parent's, and ends there. */
 static void body_left(struct body *body)
 {
-    if (filch__unlikely(!body->returned))
+    if (filch__unlikely(!body->returned) && !filch__pool_stale(body->strand->pool))
         body_end(body, -ECANCELED);
 }
 

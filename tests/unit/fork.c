@@ -4,6 +4,7 @@
 #include "support/tasks.h"
 #include "support/test.h"
 
+#include <poll.h>
 #include <sys/mman.h>
 
 /* In a child, where a failed assertion must not end in the test framework. */
@@ -272,4 +273,40 @@ Test(fork, inside_a_task, .timeout = TEST_TIMEOUT)
         pool_end(pool);
     }
     munmap(elsewhere, sizeof *elsewhere);
+}
+
+/* The child ends its thread in the body; 0 if nobody was told there that the task has ended. */
+static int end_the_thread_of_a_child(void *data)
+{
+    struct pollfd poll_for = {.fd = *(int *)data, .events = POLLIN};
+    int status;
+    pid_t child = fork();
+    must(child >= 0);
+    if (!child) {
+        prctl(PR_SET_PDEATHSIG, 0);
+        pthread_exit(NULL);
+    }
+    while (waitpid(child, &status, 0) != child)
+        must(errno == EINTR);
+    must(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    return poll(&poll_for, 1, 0);
+}
+
+Test(fork, a_thread_that_ends_in_the_child_ends_no_task_of_the_parent, .timeout = TEST_TIMEOUT)
+{
+    skip_where_children_have_no_threads();
+    struct filch_pool *pool = pool_of(1);
+    struct filch_completions *completions;
+    struct filch_future future = {0}, *ended;
+    cr_assert_eq(filch_completions_open(&completions), 0);
+    int fd = filch_completions_fd(completions);
+    struct filch_task_options options = {.completions = completions};
+    cr_assert_eq(filch_completions_next(completions, 0, &ended), -ETIMEDOUT, "the descriptor is cleared");
+    meet_all(pool, 1);
+    cr_assert_eq(filch_submit_with(pool, &future, end_the_thread_of_a_child, &fd, &options), 0);
+    cr_assert_eq(filch_wait(&future), 0);
+    cr_assert_eq(filch_completions_next(completions, filch_in_ns(FILCH_S(10)), &ended), 0);
+    cr_assert_eq(ended, &future);
+    filch_completions_close(completions);
+    pool_end(pool);
 }

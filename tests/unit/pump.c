@@ -249,3 +249,68 @@ Test(pump, helps_to_drain, .timeout = TEST_TIMEOUT)
         filch_pool_free(pool);
     }
 }
+
+static int end_the_thread(void *data)
+{
+    (void)data;
+    pthread_exit(NULL);
+}
+
+static void *pump_one(void *pool)
+{
+    (void)filch_pool_pump(pool, 1);
+    return pool;
+}
+
+Test(pump, gives_its_permit_back_when_a_body_ends_the_thread, .timeout = TEST_TIMEOUT)
+{
+    struct held held;
+    struct filch_pool *pool = pumped_open(&held);
+    for (int round = 0; round < 20; round++) {
+        struct filch_future future = {0}, after = {0};
+        void *result;
+        cr_assert_eq(filch_submit(pool, &future, end_the_thread, NULL), 0);
+        pthread_t thread = thread_start(pump_one, pool);
+        cr_assert_eq(pthread_join(thread, &result), 0);
+        cr_assert_null(result, "the thread did not come back");
+        cr_assert_eq(filch_status(&future), -ECANCELED);
+        cr_assert_eq(filch_submit(pool, &after, nothing, NULL), 0);
+        cr_assert_eq(filch_pool_pump(pool, 1), 1, "the permit is there again");
+    }
+    held_end(&held);
+    pool_end(pool);
+}
+
+/* A task of one pool pumps another, and a body there waits for a task that has to run in the first. */
+struct across {
+    struct filch_pool *first, *second;
+    struct filch_future in_first, in_second;
+};
+
+static int wait_for_the_first(void *data)
+{
+    struct across *across = data;
+    return filch_wait(&across->in_first);
+}
+
+static int pump_the_second(void *data)
+{
+    struct across *across = data;
+    must(filch_submit(across->first, &across->in_first, nothing, NULL) == 0);
+    must(filch_submit(across->second, &across->in_second, wait_for_the_first, across) == 0);
+    must(filch_pool_pump(across->second, 1) == 1);
+    must(filch_pool_current() == across->first);
+    return filch_status(&across->in_second);
+}
+
+Test(pump, in_a_task_of_another_pool_holds_no_permit_of_that, .timeout = TEST_TIMEOUT)
+{
+    struct held held;
+    struct across across = {.first = pool_of(1), .second = pumped_open(&held)};
+    struct filch_future future = {0};
+    cr_assert_eq(filch_submit(across.first, &future, pump_the_second, &across), 0);
+    cr_assert_eq(filch_wait(&future), 0);
+    held_end(&held);
+    pool_end(across.second);
+    pool_end(across.first);
+}

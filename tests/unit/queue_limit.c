@@ -359,3 +359,92 @@ Test(queue_limit, run_in_an_outside_thread_may_wait_too, .timeout = TEST_TIMEOUT
     }
     pool_end(pool);
 }
+
+/* Two pools at limit 1 whose tasks fill each other's queue, and then run each other's tasks. */
+struct neighbour {
+    struct filch_pool *pool;
+    struct meter *meter;
+    struct filch_future self, queued, run_here;
+    struct neighbour *other;
+    atomic_int steps;
+};
+
+/* Both have come so far. */
+static void keep_step(struct neighbour *me, int step)
+{
+    atomic_store(&me->steps, step);
+    wait_until(atomic_load(&me->other->steps) >= step);
+}
+
+static int stay(void *data)
+{
+    meter_enter(data);
+    usleep(200);
+    meter_leave(data);
+    return 0;
+}
+
+static int fill_the_other(void *data)
+{
+    struct neighbour *me = data;
+    keep_step(me, 1);
+    must(filch_submit(me->other->pool, &me->queued, nothing, NULL) == 0);
+    keep_step(me, 2);
+    must(filch_submit(me->other->pool, &me->run_here, stay, me->other->meter) == 0);
+    must(filch_pool_current() == me->pool);
+    return filch_wait(&me->run_here);
+}
+
+Test(queue_limit, run_in_a_task_of_another_pool_holds_no_permit_of_that, .timeout = TEST_TIMEOUT)
+{
+    struct filch_pool *pools[2] = {pool_limited(1, 1, FILCH_FULL_RUN), pool_limited(1, 1, FILCH_FULL_RUN)};
+    for (int round = 0; round < 50; round++) {
+        struct meter meters[2] = {{.now = 0}, {.now = 0}};
+        struct neighbour one = {.pool = pools[0], .meter = &meters[0]}, two = {.pool = pools[1], .meter = &meters[1]};
+        one.other = &two;
+        two.other = &one;
+        cr_assert_eq(filch_submit(one.pool, &one.self, fill_the_other, &one), 0);
+        cr_assert_eq(filch_submit(two.pool, &two.self, fill_the_other, &two), 0);
+        cr_assert_eq(filch_wait(&one.self), 0);
+        cr_assert_eq(filch_wait(&two.self), 0);
+        cr_assert_eq(filch_wait(&one.queued), 0);
+        cr_assert_eq(filch_wait(&two.queued), 0);
+        cr_assert_leq(atomic_load(&meters[0].high), 1);
+        cr_assert_leq(atomic_load(&meters[1].high), 1);
+    }
+    pool_end(pools[0]);
+    pool_end(pools[1]);
+}
+
+static int end_the_thread(void *data)
+{
+    (void)data;
+    pthread_exit(NULL);
+}
+
+static void *submit_the_end(void *data)
+{
+    struct late *late = data;
+    late->result = filch_submit(late->pool, &late->future, end_the_thread, NULL);
+    return NULL;
+}
+
+Test(queue_limit, run_gives_its_permit_back_when_the_body_ends_the_thread, .timeout = TEST_TIMEOUT)
+{
+    struct filch_pool *pool = pool_limited(1, 1, FILCH_FULL_RUN);
+    for (int round = 0; round < 20; round++) {
+        struct filch_future queued = {0};
+        struct late late = {.pool = pool, .result = -1};
+        struct held held;
+        held_begin(&held, pool);
+        cr_assert_eq(filch_submit(pool, &queued, nothing, NULL), 0);
+        pthread_t thread = thread_start(submit_the_end, &late);
+        wait_until(stats_of(pool).submitted == (uint64_t)(3 * round + 3));
+        held_end(&held);
+        thread_join(thread);
+        cr_assert_eq(late.result, -1, "the thread did not come back from submit");
+        cr_assert_eq(filch_status(&late.future), -ECANCELED);
+        cr_assert_eq(filch_wait(&queued), 0);
+    }
+    pool_end(pool);
+}
