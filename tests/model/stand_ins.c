@@ -35,6 +35,14 @@ __attribute__((constructor)) static void begin(void)
     mc_on_reset(reset);
 }
 
+/* Each thread of a model has its own errno, as elsewhere. */
+static int errors[THREADS];
+
+unseen int *model_errno_location(void)
+{
+    return &errors[mc_self()];
+}
+
 /* ---- memory ---- */
 
 /* The array of a pool's workers has room for thousands, is cleared by memset, and is used at its beginning only: the
