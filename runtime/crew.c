@@ -212,7 +212,7 @@ void filch__crew_drop_stranded(struct filch_pool *pool, struct filch__worker *wo
     /* What ends lets go of what follows it, which comes here again: it is left to the one that is here already, so that a
      * chain is no recursion. */
     do {
-        if (filch__exchange_acquire(&pool->dropping, 1))
+        if (filch__exchange_seq_cst(&pool->dropping, 1)) /* the one that is here sees the task, or this sees it gone */
             return;
         drop_entries(pool, all_workers_block, -EAGAIN);
         filch__store_seq_cst(&pool->dropping, 0);

@@ -9,12 +9,12 @@
  *   lend       OFF     the body is not running: before its start, in a wait, after its end
  *              ON      it runs under a permit
  *              LENT    it runs, and its permit is the pool's
- *              MISSED  as OFF, and the timekeeper has come by
+ *              MISSED  as OFF, and the timekeeper has come by, in it or before
  *
  *   step       by                      how
  *   on         the body's thread       OFF, MISSED -> ON: exchange, at its start, after a wait; MISSED: the timekeeper
  *                                      is to come by once more
- *   off        the body's thread       ON, LENT -> OFF: exchange, before a wait, at its end; LENT: claims a permit
+ *   off        the body's thread       ON, LENT -> OFF: exchange, before a wait, at its end; LENT: MISSED, and claims a permit
  *   lend       the timekeeper          ON -> LENT: CAS; then pool->blocked + 1, and the permit goes back
  *              ... in a wait           OFF -> MISSED: CAS
  *

@@ -177,19 +177,20 @@ int filch_pool_resize(struct filch_pool *pool, unsigned min_workers, unsigned ma
         return -ENOMEM;
     if (filch__pool_stale(pool))
         return -ESTALE;
-    if (min_workers > FILCH_WORKERS_MAX || max_concurrency > FILCH_WORKERS_MAX ||
-        (max_concurrency && max_concurrency < min_workers))
+    unsigned spare = pool->config.flags & FILCH_POOL_PUMPED ? 1 : 0; /* permits that no thread is kept for */
+    if (min_workers > FILCH_WORKERS_MAX - spare || max_concurrency > FILCH_WORKERS_MAX ||
+        (max_concurrency && max_concurrency < (min_workers ? min_workers : 1) + spare))
         return -EINVAL;
     if (filch__load_acquire(&pool->phase) != FILCH__POOL_OPEN)
         return -ESHUTDOWN;
     filch__lock(&pool->lock);
     unsigned limit = max_concurrency ? max_concurrency : filch__gate_limit(filch__load_relaxed(&pool->gate));
     unsigned least = min_workers ? min_workers : pool->min_workers;
-    if (least > limit) {
+    if (least + spare > limit) {
         if (max_concurrency)
-            least = limit;
+            least = limit - spare;
         else
-            limit = least;
+            limit = least + spare;
     }
     bool fewer = least < pool->min_workers;
     filch__store_relaxed(&pool->min_workers, least);

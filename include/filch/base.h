@@ -39,7 +39,8 @@ typedef int filch_fn(void *data);
 
 /* Where the library takes memory from. All zero: malloc and free.
  * alloc: `size` bytes aligned to 16, or NULL. free: gets the same size; never called with NULL.
- * Both may be called by any thread at any time and must not wait on filch.
+ * Both may be called by any thread at any time and must not wait on filch. A task that was cancelled before its predecessors
+ * had ended, and kept reports, give their memory back when those end or they are freed, which may be after the pool.
  */
 struct filch_allocator {
     void *(*alloc)(void *ctx, size_t size);

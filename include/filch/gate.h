@@ -32,7 +32,8 @@ struct filch_gate;
 FILCH_API int filch_gate_open(struct filch_gate **ret_gate, unsigned permits);
 
 /* Close the gate and free it. -EBUSY while a permit is held or somebody stands in line: then nothing has happened. On
- * success nobody may be about to call anything on it any more; who has just left may close it. NULL is a no-op.
+ * success nobody may be about to call anything on it any more, and no task may be about to come to it: one whose options name
+ * it and that waits for its predecessors. Who has just left may close it. NULL is a no-op.
  */
 FILCH_API int filch_gate_close(struct filch_gate *gate);
 

@@ -23,7 +23,8 @@ struct filch_pool;
 enum filch_when_full {
     FILCH_FULL_BLOCK, /* waits for room: blocks a thread, suspends a task */
     FILCH_FULL_FAIL,  /* returns -EAGAIN */
-    FILCH_FULL_RUN,   /* runs the task in the caller, under a permit of the pool (with FILCH_TASK_OWN_THREAD: as _BLOCK) */
+    FILCH_FULL_RUN,   /* runs the task in the caller, under a permit of the pool (as _BLOCK with
+                       * FILCH_TASK_OWN_THREAD, or with predecessors or a gate, which the caller would have to wait for) */
 };
 
 enum filch_close {
@@ -102,7 +103,8 @@ FILCH_API void filch_pool_free(struct filch_pool *pool);
 
 /* Change the limits of a live pool; 0 keeps the present value. Never blocks; bodies that run above a lowered limit finish,
  * new ones wait. Errors: -EINVAL (above FILCH_WORKERS_MAX; max < min with both given), -ESHUTDOWN, -ESTALE.
- * With only one given, the other follows where it must: a maximum below the minimum lowers it, and the reverse.
+ * With only one given, the other follows where it must: a maximum below the minimum lowers it, and the reverse. With
+ * FILCH_POOL_PUMPED the maximum stays above the minimum.
  */
 FILCH_API int filch_pool_resize(struct filch_pool *pool, unsigned min_workers, unsigned max_concurrency);
 

@@ -314,3 +314,17 @@ Test(pump, in_a_task_of_another_pool_holds_no_permit_of_that, .timeout = TEST_TI
     pool_end(across.second);
     pool_end(across.first);
 }
+
+Test(pump, keeps_its_permit_when_the_pool_is_resized, .timeout = TEST_TIMEOUT)
+{
+    struct filch_pool_config config = {.max_concurrency = 4, .flags = FILCH_POOL_PUMPED};
+    struct filch_pool *pool = pool_open(&config);
+    cr_assert_eq(filch_pool_resize(pool, 2, 2), -EINVAL);
+    cr_assert_eq(filch_pool_resize(pool, 0, 1), -EINVAL);
+    cr_assert_eq(filch_pool_resize(pool, FILCH_WORKERS_MAX, 0), -EINVAL);
+    cr_assert_eq(filch_pool_resize(pool, 4, 0), 0);
+    cr_assert_eq(stats_of(pool).max_concurrency, 5);
+    cr_assert_eq(filch_pool_resize(pool, 0, 2), 0);
+    cr_assert_eq(stats_of(pool).min_workers, 1);
+    pool_end(pool);
+}
