@@ -310,7 +310,7 @@ MUTANTS = [
       ["forkstack_notice_begin"]),
     M("answer: the gate is read before the limit is put back (J1)", "join.c",
       """filch__forkstack_unask_spawn(stack, false);
-         if (!can_be_seen(strand) || is_stale(strand->pool))
+         if (!can_be_seen(strand) || filch__pool_stale(strand->pool))
              return;
          if (stack->fresh)
              filch__store_seq_cst(&strand->worker->running, strand); /* J2: as before, but in the order of all such */
@@ -333,9 +333,9 @@ MUTANTS = [
       "uint64_t word = filch__load_seq_cst(&pool->gate); return word",
       "uint64_t word = filch__load_acquire(&pool->gate); return word",
       ["forkstack_notice_next"]),
-    M("tell: the gate is read with acquire (S8)", "join.c",
-      "if (filch__gate_would_notify(filch__load_seq_cst(&pool->gate), filch__pool_may_start(pool)) &&",
-      "if (filch__gate_would_notify(filch__load_acquire(&pool->gate), filch__pool_may_start(pool)) &&",
+    M("share: the gate is read with acquire (S8)", "work.h",
+      "if (filch__gate_would_notify(filch__load_seq_cst(&pool->gate), filch__pool_may_start(pool)))",
+      "if (filch__gate_would_notify(filch__load_acquire(&pool->gate), filch__pool_may_start(pool)))",
       ["forkstack_notice_shown"]),
     M("join: sleeps before it is said who does", "join.c",
       "stack->joiner = &wait.waiter; if (filch__forkstack_await(slot)) {",
@@ -435,16 +435,16 @@ MUTANTS = [
       ";",
       ["forks_beside_next"]),
     M("look: suspended strands' children are not looked for (J3)", "find.c",
-      "|| filch__inject_has_items(&pool->exposed))",
-      ")",
+      "filch__inject_has_items(&pool->exposed) ||",
+      "",
       ["forks_exposed_two"]),
     M("cancel: stolen children are not told", "block.c",
-      "filch__strands_visit(&runner->pool->strands, cancel_part, &part);",
+      "visit_all(runner->pool, cancel_part, &part);",
       "(void)part;",
       ["forks_cancel"]),
     M("cancel: whether there are children is read with acquire", "block.c",
-      "if (filch__unlikely(filch__load_seq_cst(&runner->forks.active)))",
-      "if (filch__unlikely(filch__load_acquire(&runner->forks.active)))",
+      "if (filch__unlikely(filch__load_seq_cst(&runner->forks.active) ||",
+      "if (filch__unlikely(filch__load_acquire(&runner->forks.active) ||",
       ["forks_cancel_no_barrier"]),
     M("cancel: decided with acq_rel (F7)", "state.c",
       "if (next != word && !filch__cas_seq_cst(&future->priv.state, &word, next)) /* F7 */",

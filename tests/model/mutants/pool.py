@@ -336,8 +336,14 @@ MUTANTS = [
       ["close_late"]),
     M("close: settles before it says CLOSED", "close.c",
       """filch__store_seq_cst(&pool->phase, FILCH__POOL_CLOSED);
+         filch__hold_pull_all(pool, NULL);
+         while (filch__load_acquire(&pool->held) || filch__load_acquire(&pool->wakers))
+             filch__os_yield();
          filch__pool_settle(pool);""",
-      """filch__pool_settle(pool);
+      """filch__hold_pull_all(pool, NULL);
+         while (filch__load_acquire(&pool->held) || filch__load_acquire(&pool->wakers))
+             filch__os_yield();
+         filch__pool_settle(pool);
          filch__store_seq_cst(&pool->phase, FILCH__POOL_CLOSED);""",
       ["close_late"]),
     M("close: a pool that closes accepts", "submit.c",
@@ -357,8 +363,8 @@ MUTANTS = [
       "if (",
       ["close_waiting"]),
     M("close: waits are looked at once", "close.c",
-      "return after.begun == before.begun && after.ended == before.ended;",
-      "(void)after; return true;",
+      "return after.begun == before.begun && after.ended == before.ended &&",
+      "(void)after; return",
       ["close_late_waiting", "close_two_waiting"],
       equivalent=("stop() looks again when nobody can be woken any more: what that look finds at its beginning holds "
                   "to its end.")),
@@ -377,9 +383,10 @@ MUTANTS = [
       "if (filch__unlikely(filch__load_acquire(&pool->stopping))) return;",
       ["close_late_waiting --stale 2"]),
     M("close: does not wait for wakers", "close.c",
-      "while (filch__load_acquire(&pool->wakers))",
-      "while (false)",
-      ["close_waiting"]),
+      "while (filch__load_acquire(&pool->held) || filch__load_acquire(&pool->wakers))",
+      "while (filch__load_acquire(&pool->held))",
+      ["close_waiting"],
+      equivalent=("filch_pool_free waits for them, too; what they still queue they end themselves (hold.h, K5).")),
     M("close: a worker that parks does not tell the closer", "find.c",
       "filch__add_seq_cst(&pool->quiet, 1); filch__os_futex_wake(&pool->quiet, INT32_MAX);",
       "",
@@ -393,13 +400,12 @@ MUTANTS = [
       "if (phase != FILCH__POOL_CLOSED) {",
       ["close_twice"]),
     M("close: cancelling interrupts no wait", "close.c",
-      "if (mode == FILCH_CLOSE_CANCEL) cancel_waits(pool);",
+      "filch__cancel_waits(pool, NULL);",
       "",
       ["close_cancel_only"]),
     M("close: cancelling lets queued tasks run", "worker.c",
-      """if (filch__unlikely(filch__load_relaxed(&pool->phase) == FILCH__POOL_CANCELLING))
-         filch__future_drop(future);""",
-      "",
+      "if (filch__unlikely(refused || filch__load_relaxed(&pool->phase) == FILCH__POOL_CANCELLING))",
+      "if (filch__unlikely(refused))",
       ["close_late_cancel"],
       equivalent=("Which of the queued tasks still run is not promised; unit tests hold it to dropping them.")),
     M("room: a task that starts makes none", "worker.c",
