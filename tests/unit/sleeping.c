@@ -66,7 +66,7 @@ Test(sleeping, many_sleep_on_two_workers, .timeout = TEST_TIMEOUT)
     for (int i = 0; i < count; i++)
         cr_assert_eq(filch_submit(pool, &futures[i], sleep_with_others, &dormitory), 0);
     wait_until(stats_of(pool).suspended == (uint64_t)count);
-    cr_assert_eq(stats_of(pool).workers, 2);
+    cr_assert_leq(stats_of(pool).workers, 2);
     cr_assert_eq(atomic_load(&dormitory.awake), 0);
     for (int i = 0; i < count; i++)
         cr_assert_eq(filch_cancel(&futures[i]), -EINPROGRESS);
