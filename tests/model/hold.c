@@ -56,7 +56,6 @@ static void begin_held(int count, unsigned workers, filch_fn *fn)
 static void close_and_free(enum filch_close mode)
 {
     mc_assert(filch_pool_close(model_pool, mode, FILCH_NO_DEADLINE) == 0);
-    mc_assert(filch_done(future[0]));
     mc_assert(filch__gate_admitted(model_pool->gate) == 0);
     filch_pool_free(model_pool);
 }
@@ -260,6 +259,17 @@ MC_MODEL(hold_close_cancel, "the predecessor ends || close with cancel, and free
     mc_join(a);
 }
 
+MC_MODEL(hold_cancel_both, "a cancel pulls the task || close with cancel, and free: it is pulled once",
+         .preemptions = 1, .stale = 1)
+{
+    begin_held(1, 1, runs_after_one);
+    int a = mc_spawn(cancels, NULL);
+    close_and_free(FILCH_CLOSE_CANCEL);
+    check(-ECANCELED);
+    mc_join(a);
+    model_completer(MODEL_ARG(1));
+}
+
 static void *late_submitter(void *arg)
 {
     int r = submit_after(0, model_body, 1, 1, 0);
@@ -268,33 +278,56 @@ static void *late_submitter(void *arg)
     return arg;
 }
 
-static void late(enum filch_close mode, bool completes)
+static void check_late(void)
 {
-    begin(1, 1);
-    int a = mc_spawn(late_submitter, NULL);
-    if (completes)
-        mc_spawn(model_completer, MODEL_ARG(1));
-    mc_assert(filch_pool_close(model_pool, mode, FILCH_NO_DEADLINE) == 0);
-    mc_join(a);
     int r = (int)(int64_t)written[2], status = filch_status(future[0]);
     mc_assert(filch_done(future[0]));
     mc_assert(r ? status == r : status == 7 || status == -ECANCELED);
     mc_assert(model_ran(0) == (status == 7));
     mc_reached(r ? 0 : status == 7 ? 1 : 2);
-    filch_pool_free(model_pool);
 }
 
 MC_MODEL(hold_late_cancel, "a task is submitted, and held || close with cancel: refused, or pulled (K1)",
          .preemptions = 2, .stale = 1)
 {
-    late(FILCH_CLOSE_CANCEL, false);
+    begin(1, 1);
+    int a = mc_spawn(late_submitter, NULL);
+    mc_assert(filch_pool_close(model_pool, FILCH_CLOSE_CANCEL, FILCH_NO_DEADLINE) == 0);
+    mc_join(a);
+    check_late();
+    filch_pool_free(model_pool);
     model_completer(MODEL_ARG(1));
 }
 
 MC_MODEL(hold_late, "a task is submitted, and held || its predecessor ends || drain: refused, run, or pulled",
          .preemptions = 2, .stale = 0)
 {
-    late(FILCH_CLOSE_DRAIN, true);
+    begin(1, 1);
+    int a = mc_spawn(late_submitter, NULL), b = mc_spawn(model_completer, MODEL_ARG(1));
+    mc_assert(filch_pool_close(model_pool, FILCH_CLOSE_DRAIN, FILCH_NO_DEADLINE) == 0);
+    mc_join(a);
+    check_late();
+    filch_pool_free(model_pool);
+    mc_join(b);
+}
+
+MC_MODEL(hold_late_only,
+         "the same, and the predecessor ends when the pool has closed; or when drain waits for the task in vain",
+         .preemptions = 2, .stale = 1)
+{
+    begin(1, 1);
+    int a = mc_spawn(late_submitter, NULL);
+    int r = filch_pool_close(model_pool, FILCH_CLOSE_DRAIN, LATE);
+    if (r) {
+        mc_assert(r == -ETIMEDOUT);
+        model_completer(MODEL_ARG(1));
+        mc_assert(filch_pool_close(model_pool, FILCH_CLOSE_DRAIN, FILCH_NO_DEADLINE) == 0);
+    }
+    mc_join(a);
+    check_late();
+    filch_pool_free(model_pool);
+    if (!r)
+        model_completer(MODEL_ARG(1));
 }
 
 /* ---- a user's gate ---- */
@@ -363,6 +396,7 @@ MC_MODEL(hold_gate_join_cancel,
     mc_assert(filch_cancel(future[0]) == 0);
     mc_assert(filch_wait(future[0]) == -ECANCELED);
     check(-ECANCELED);
+    mc_free(future[0]);
     close_and_free(FILCH_CLOSE_DRAIN);
     mc_join(a);
     end_gate(0);

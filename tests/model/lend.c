@@ -103,15 +103,24 @@ static int runs_on(void *arg)
     return 7;
 }
 
-MC_MODEL(lend_stuck, "one permit: a body ends only when another has run; that gets the permit, and the pool is drained",
+/* What it submits late is a part of what was accepted. */
+static int runs_on_and_submits(void *arg)
+{
+    runs_on(arg);
+    model_submit(2, model_body);
+    return 7;
+}
+
+MC_MODEL(lend_stuck,
+         "one permit: a body runs on until another has run, then submits a third; the pool is drained of all",
          .preemptions = 1, .stale = 0)
 {
     begin(1, 1);
-    submit_timed(runs_on);
+    submit_timed(runs_on_and_submits);
     model_submit(1, is_awaited);
     mc_quiet(false);
     close_and_free();
-    mc_assert(model_ran(1) == 1);
+    mc_assert(model_ran(1) == 1 && model_ran(2) == 1);
 }
 
 MC_MODEL(lend_stuck_two, "the same with a third task: the other two never run at a time", .preemptions = 1, .stale = 0)
@@ -170,11 +179,41 @@ MC_MODEL(
     lend_missed,
     "the time-out and its grace are over while the body waits, or later; then it runs on until another has run: the "
     "timekeeper comes once more",
-    .preemptions = 1, .stale = 0)
+    .preemptions = 0, .stale = 0)
 {
     begin(1, 1);
     submit_timed(waits_then_runs_on);
     mc_quiet(false);
+    close_and_free();
+    mc_assert(model_ran(1) == 1);
+}
+
+/* From here on only the grace is left. */
+static void await_time_out(void)
+{
+    uint32_t nobody_wakes = 0;
+    while (!filch_cancelled())
+        (void)filch__os_futex_wait(&nobody_wakes, 0, filch_in_ns(LATE));
+}
+
+static int waits_late(void *arg)
+{
+    (void)arg;
+    await_time_out();
+    mc_quiet(false);
+    model_submit(2, model_body);
+    (void)filch_wait(future[2]);
+    model_submit(1, is_awaited);
+    await_task(1);
+    return 7;
+}
+
+MC_MODEL(lend_wait_late,
+         "the grace is over || the body begins to wait, goes on, and runs on until another has run (L1)",
+         .preemptions = 1, .stale = 0, .timeouts = 1)
+{
+    begin(1, 1);
+    submit_timed(waits_late);
     close_and_free();
     mc_assert(model_ran(1) == 1);
 }

@@ -20,7 +20,7 @@ static struct filch_scope *open_scope(const struct filch_scope_config *config)
     return it;
 }
 
-static void begin(int count, unsigned workers, const struct filch_scope_config *config)
+static void begin_awake(int count, unsigned workers, const struct filch_scope_config *config)
 {
     model_begin(count, FILCH__IDLE);
     model_open(workers, workers, 0);
@@ -28,7 +28,15 @@ static void begin(int count, unsigned workers, const struct filch_scope_config *
     scope = open_scope(config);
     mc_name(scope, sizeof *scope, "scope");
     mc_name(&model_pool->keeper, sizeof model_pool->keeper, "keeper");
-    for (int i = 0; i < 8; i++) /* the timekeeper goes to sleep */
+    mc_quiet(false);
+}
+
+/* The timekeeper sleeps. */
+static void begin(int count, unsigned workers, const struct filch_scope_config *config)
+{
+    begin_awake(count, workers, config);
+    mc_quiet(true);
+    for (int i = 0; i < 8; i++)
         mc_yield();
     mc_quiet(false);
 }
@@ -139,11 +147,8 @@ MC_MODEL(scope_late, "a submit || close: it is refused, or waited for", .preempt
 
 /* ---- cancelled ---- */
 
-MC_MODEL(scope_cancel_close,
-         "a cancel || close; then the pool is closed and freed: the cancel has let go of both (I1, P5)",
-         .preemptions = 2, .stale = 1)
+static void cancel_and_close(void)
 {
-    begin(0, 1, NULL);
     int a = mc_spawn(cancels, scope);
     int r = filch_scope_close(scope);
     mc_assert(r == 0 || r == -ECANCELED);
@@ -151,6 +156,20 @@ MC_MODEL(scope_cancel_close,
     close_and_free_pool();
     mc_join(a); /* the scope's memory stays */
     mc_free(scope);
+}
+
+MC_MODEL(scope_cancel_close, "a cancel || close; then the pool is closed and freed: the cancel has let go of both (I1)",
+         .preemptions = 2, .stale = 1)
+{
+    begin(0, 1, NULL);
+    cancel_and_close();
+}
+
+MC_MODEL(scope_cancel_awake, "the same, and the timekeeper is awake: it may see the errand before it is told (I3)",
+         .preemptions = 2, .stale = 1)
+{
+    begin_awake(0, 1, NULL);
+    cancel_and_close();
 }
 
 MC_MODEL(scope_cancel_twice, "two cancels || close: one errand, once (I2)", .preemptions = 1, .stale = 1)
@@ -375,5 +394,22 @@ MC_MODEL(scope_errand, "a cancel, and nothing else wakes the timekeeper (T1)", .
     mc_assert(filch_scope_close(scope) == -ECANCELED);
     mc_quiet(true);
     mc_free(scope);
+    model_close();
+}
+
+MC_MODEL(scope_two_errands, "two scopes are cancelled at once: both errands are run", .preemptions = 1, .stale = 1)
+{
+    begin(0, 1, NULL);
+    mc_quiet(true);
+    inner = open_scope(NULL);
+    mc_quiet(false);
+    int a = mc_spawn(cancels, inner);
+    cancels(scope);
+    mc_assert(filch_scope_close(scope) == -ECANCELED);
+    mc_free(scope);
+    mc_join(a);
+    mc_assert(filch_scope_close(inner) == -ECANCELED);
+    mc_free(inner);
+    mc_quiet(true);
     model_close();
 }

@@ -300,7 +300,7 @@ MUTANTS = [
       ";",
       ["strand_own_thread"]),
     M("timer: the timekeeper is not told of a nearer one", "timer.c",
-      "if (keeper->first == timer) tell_locked(keeper);",
+      "if (keeper->first == timer) tell(keeper);",
       "",
       ["strand_timeout"]),
     M("timer: a timer that fired is still linked", "timer.c",
