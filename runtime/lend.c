@@ -12,11 +12,17 @@ static uint64_t grace_ns(const struct filch__record *record)
 static void give_back(void *target)
 {
     struct filch_pool *pool = target;
-    filch__add_relaxed(&pool->stuck_tasks, 1);
     filch__add_relaxed(&pool->outside_waits, 1); /* close sees that something is left; the permit's way shows it */
     filch__add_seq_cst(&pool->blocked, 1);
     filch__permit_leave(pool);
     filch__pool_tell_closer(pool);
+}
+
+static void report_and_give_back(void *target)
+{
+    struct filch_pool *pool = target;
+    filch__add_relaxed(&pool->stuck_tasks, 1);
+    give_back(pool);
     if (pool->config.stuck)
         pool->config.stuck(pool->config.ctx, &pool->stuck);
 }
@@ -32,9 +38,12 @@ static struct filch__wakeup look(struct filch__timer *timer)
     if (next == FILCH__LEND_MISSED)
         return (struct filch__wakeup){0};
     struct filch_pool *pool = strand->pool;
+    if (record->stuck)
+        return (struct filch__wakeup){give_back, pool}; /* once more, after a wait: reported already */
+    record->stuck = true;
     pool->stuck = (struct filch_stuck){
         .name = record->name, .fn = record->future->priv.fn, .running_ns = record->timeout_ns + grace_ns(record)};
-    return (struct filch__wakeup){give_back, pool};
+    return (struct filch__wakeup){report_and_give_back, pool};
 }
 
 static struct filch__wakeup time_out(struct filch__timer *timer)

@@ -52,6 +52,7 @@ struct filch__record {
     struct filch__hold *hold;   /* or NULL: what held it back, in the same block */
     bool always;                /* FILCH_TASK_RUN_ALWAYS */
     uint32_t lend;              /* lend.c: who has its permit */
+    bool stuck;                 /* lend.c: reported; the timekeeper's, under its lock */
     struct filch_allocator allocator; /* a copy: the record may outlive the pool */
     size_t size;                      /* of the block */
     bool copy;                        /* the future lies behind it in the block, and goes with it */
