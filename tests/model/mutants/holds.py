@@ -516,10 +516,6 @@ MUTANTS = [
       ["scope_errand", "scope_two_errands"]),
 
     # ---- lend.c ----
-    M("lend: by store (L1)", "lend.c",
-      "} while (!filch__cas_acq_rel(&record->lend, &lend, next)); /* L1, L2 */",
-      "} while (filch__store_release(&record->lend, next), false);",
-      ["lend_wait_late", "lend_wait_late --preemptions 2"]),
     M("lend: relaxed (L1)", "lend.c",
       "} while (!filch__cas_acq_rel(&record->lend, &lend, next)); /* L1, L2 */",
       "} while (!filch__cas_relaxed(&record->lend, &lend, next));",
@@ -533,12 +529,6 @@ MUTANTS = [
          if (lend != FILCH__LEND_LENT)
              return;""",
       ["lend_end", "lend_wait"]),
-    M("lend: on without an exchange (L1)", "lend.c",
-      "if (filch__exchange_acq_rel(&record->lend, FILCH__LEND_ON) == FILCH__LEND_MISSED) /* L1 */",
-      """uint32_t lend = filch__load_acquire(&record->lend);
-         filch__store_release(&record->lend, FILCH__LEND_ON);
-         if (lend == FILCH__LEND_MISSED)""",
-      ["lend_wait_late", "lend_wait_late --preemptions 2"]),
     M("lend: what was missed in a wait is not made good", "lend.c",
       "if (filch__exchange_acq_rel(&record->lend, FILCH__LEND_ON) == FILCH__LEND_MISSED) /* L1 */",
       "if (filch__exchange_acq_rel(&record->lend, FILCH__LEND_ON) == FILCH__LEND_MISSED && false)",
@@ -575,15 +565,6 @@ MUTANTS = [
       "filch__add_relaxed(&pool->outside_resumed, 1);",
       "",
       ["lend_end"]),
-    M("lend: counted after the permit was given back", "lend.c",
-      """filch__add_relaxed(&pool->outside_waits, 1); /* close sees that something is left; the permit's way shows it */
-         filch__add_seq_cst(&pool->blocked, 1);
-         filch__permit_leave(pool);""",
-      """filch__add_seq_cst(&pool->blocked, 1);
-         filch__permit_leave(pool);
-         filch__add_relaxed(&pool->outside_waits, 1);""",
-      ["lend_stuck"],
-      story="A drain stops the workers while a body still runs."),
     M("lend: the closer is not told", "lend.c",
       "filch__permit_leave(pool); filch__pool_tell_closer(pool);",
       "filch__permit_leave(pool);",
