@@ -13,8 +13,11 @@ MUTANTS = [
       """filch__add_seq_cst(&pool->wakers, 1); /* I3 */
          filch__enqueue(pool, future);
          filch__sub_seq_cst(&pool->held, 1);
-         if (filch__unlikely(filch__load_seq_cst(&pool->phase) != FILCH__POOL_OPEN))
+         uint32_t phase = filch__load_seq_cst(&pool->phase); /* K4, K5 */
+         if (filch__unlikely(phase != FILCH__POOL_OPEN))
              filch__pool_tell_closer(pool);
+         if (filch__unlikely(phase == FILCH__POOL_CLOSED))
+             filch__pool_settle(pool);
          if (filch__unlikely(filch__load_relaxed(&pool->start_failed)))
              filch__crew_drop_stranded(pool, NULL);
          filch__sub_acq_rel(&pool->wakers, 1);""",
@@ -24,16 +27,18 @@ MUTANTS = [
              filch__pool_tell_closer(pool);""",
       ["hold_close"]),
     M("hold: the closer is not told", "hold.c",
-      """if (filch__unlikely(filch__load_seq_cst(&pool->phase) != FILCH__POOL_OPEN))
+      """if (filch__unlikely(phase != FILCH__POOL_OPEN))
              filch__pool_tell_closer(pool);""",
       "",
       ["hold_close", "hold_gate --preemptions 2"],
       story="As it was written first: a drain sleeps on a task that has run."),
     M("hold: the closer is told before the task is uncounted", "hold.c",
       """filch__sub_seq_cst(&pool->held, 1);
-         if (filch__unlikely(filch__load_seq_cst(&pool->phase) != FILCH__POOL_OPEN))
+         uint32_t phase = filch__load_seq_cst(&pool->phase); /* K4, K5 */
+         if (filch__unlikely(phase != FILCH__POOL_OPEN))
              filch__pool_tell_closer(pool);""",
-      """if (filch__unlikely(filch__load_seq_cst(&pool->phase) != FILCH__POOL_OPEN))
+      """uint32_t phase = filch__load_seq_cst(&pool->phase); /* K4, K5 */
+         if (filch__unlikely(phase != FILCH__POOL_OPEN))
              filch__pool_tell_closer(pool);
          filch__sub_seq_cst(&pool->held, 1);""",
       ["hold_close --preemptions 2", "hold_gate --preemptions 2"]),
