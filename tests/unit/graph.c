@@ -124,7 +124,7 @@ Test(graph, grows_between_runs, .timeout = TEST_TIMEOUT)
             cr_assert_eq(filch_graph_edge(graph, i / 2, i), 0);
         atomic_store(&runs, 0);
         cr_assert_eq(filch_graph_run(pool, graph), 0);
-        cr_assert_eq(atomic_load(&runs), i + 1);
+        cr_assert_eq((size_t)atomic_load(&runs), i + 1);
         cr_assert_eq(filch_graph_status(graph, task), 0);
     }
     cr_assert_eq(filch_graph_close(graph), 0);

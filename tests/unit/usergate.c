@@ -140,7 +140,7 @@ Test(usergate, live_resize_up_serves_the_line, .timeout = TEST_TIMEOUT)
     cr_assert_eq(filch_gate_close(gate), -EBUSY, "waited for");
     for (int limit = 2; limit <= guests; limit += 5) {
         cr_assert_eq(filch_gate_resize(gate, (unsigned)limit), 0);
-        cr_assert_eq(gate_waiting(gate), guests - limit);
+        cr_assert_eq(gate_waiting(gate), (size_t)(guests - limit));
         wait_until(inside(guest, guests) == limit);
         for (int i = 0; i < guests; i++)
             cr_assert_eq(atomic_load(&guest[i].inside), i < limit);
