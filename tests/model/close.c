@@ -48,7 +48,7 @@ static void late(enum filch_close mode, unsigned workers, int submitters)
     filch_pool_free(model_pool);
 }
 
-MC_MODEL(close_late, "drain || a submit: accepted and run, accepted and cancelled, or refused", .preemptions = 3,
+MC_MODEL(close_late, "drain || a submit: accepted and run, accepted and cancelled, or refused", .preemptions = 2,
          .stale = 1)
 {
     late(FILCH_CLOSE_DRAIN, 1, 1);

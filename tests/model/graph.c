@@ -92,18 +92,18 @@ MC_MODEL(graph_stale, "the same, with loads that return older values", .preempti
 }
 
 MC_MODEL(graph_pair, "two workers || two nodes before a third, which one of them brings up (A2)", .preemptions = 2,
-         .stale = 1)
+         .stale = 0)
 {
     run_shape(2, pair, 3, 1);
 }
 
 MC_MODEL(graph_apart, "two workers || two nodes, whose carriers both tell: the last one wakes the runner (A3)",
-         .preemptions = 2, .stale = 1)
+         .preemptions = 2, .stale = 0)
 {
     run_shape(2, apart, 2, 1);
 }
 
-MC_MODEL(graph_again, "a pair and what follows it, run twice: the counters are as they were", .preemptions = 2,
+MC_MODEL(graph_again, "a pair and what follows it, run twice: the counters are as they were", .preemptions = 1,
          .stale = 0)
 {
     run_shape(2, pair, 3, 2);
