@@ -43,7 +43,8 @@
 /* n, or about a tenth of it under a sanitizer. */
 #define TEST_SHARE(n) (TEST_SANITIZED ? ((n) + 9) / 10 : (n))
 
-/* An allocation that is far too large must fail as it does without a sanitizer. Of a program's several sources, all but one
+/* An allocation that is far too large must fail as it does without a sanitizer; and at its end a program waits for the reports of
+ * other threads for a moment, not for a second. Of a program's several sources, all but one
  * define TEST_FURTHER_SOURCE. */
 #if TEST_SANITIZED && !defined(TEST_FURTHER_SOURCE)
 #if TEST_TSAN
@@ -54,7 +55,7 @@
 const char *TEST_SANITIZER_OPTIONS(void);
 const char *TEST_SANITIZER_OPTIONS(void)
 {
-    return "allocator_may_return_null=1";
+    return TEST_TSAN ? "allocator_may_return_null=1:atexit_sleep_ms=50" : "allocator_may_return_null=1";
 }
 #endif
 

@@ -282,7 +282,7 @@ MUTANTS = [
     M("yield: the last look does not see strands that yielded", "find.c",
       "|| filch__inject_has_items(&pool->yielded)) return true;",
       ") return true;",
-      ["strand_yield_lowered", "strand_yield", "strand_yield --preemptions 2"]),
+      ["strand_yield_lowered --preemptions 2", "strand_yield --preemptions 2"]),
     M("blocking: the permit is not lent", "blocking.c",
       "filch__permit_lend(strand); strand->blocking = true;",
       "filch__count(&strand->worker->count.blocked_waits); strand->blocking = true;",
