@@ -270,7 +270,7 @@ Test(progress, the_bars_thread_sleeps_while_nothing_changes, .timeout = TEST_TIM
         cr_assert_geq(before, 0);
     }
     filch_progress_close(progress);
-    cr_assert_eq(find_thread("filch-progress"), 0);
+    wait_until(find_thread("filch-progress") == 0); /* it was joined, and /proc forgets it a little later */
     terminal_end(&terminal);
 }
 
@@ -371,7 +371,7 @@ Test(progress, a_dumb_terminal_has_no_bar, .timeout = TEST_TIMEOUT)
     terminal_open(&terminal, 80);
     setenv("TERM", "dumb", 1);
     struct filch_progress *progress = progress_open(&(struct filch_progress_config){.fd = terminal.slave});
-    cr_assert_eq(find_thread("filch-progress"), 0);
+    wait_until(find_thread("filch-progress") == 0); /* it was joined, and /proc forgets it a little later */
     filch_progress_close(progress);
     terminal_end(&terminal);
     cr_assert_eq(terminal.bytes, 0);
