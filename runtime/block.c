@@ -75,8 +75,7 @@ static void pass_down_locked(struct filch__strand *strand, struct filch_future *
     }
 }
 
-/* Whatever a task of the pool can run on. */
-static void visit_all(struct filch_pool *pool, void (*visit)(struct filch__strand *strand, void *ctx), void *ctx)
+void filch__pool_visit(struct filch_pool *pool, void (*visit)(struct filch__strand *strand, void *ctx), void *ctx)
 {
     filch__strands_visit(&pool->strands, visit, ctx);
     filch__lock(&pool->lock);
@@ -109,7 +108,7 @@ static void pass_to_parts(struct filch_future *task, const struct filch__strand 
 {
     struct part part = {task, runner};
     if (filch__unlikely(filch__load_seq_cst(&runner->forks.active) || filch__load_seq_cst(&runner->parts))) /* F7, A1 */
-        visit_all(runner->pool, cancel_part, &part);
+        filch__pool_visit(runner->pool, cancel_part, &part);
 }
 
 int filch__cancel(struct filch_future *future, bool timed_out)
@@ -146,7 +145,7 @@ static void cancel_waiting(struct filch__strand *strand, void *ctx)
 
 void filch__cancel_waits(struct filch_pool *pool, const struct filch__scope *scope)
 {
-    visit_all(pool, cancel_waiting, (void *)(uintptr_t)scope);
+    filch__pool_visit(pool, cancel_waiting, (void *)(uintptr_t)scope);
 }
 
 /* ---- waiting ---- */

@@ -2,6 +2,7 @@
 #include "work.h"
 
 #include "overflow.h"
+#include "watchdog.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -236,7 +237,9 @@ static void *run_worker(void *arg)
     }
     report(worker, status);
     if (!status) {
-        if (!worker->permit)
+        if (worker->permit)
+            filch__watchdog_rouse(pool);
+        else
             filch__worker_rest(worker);
         filch__worker_native(worker);
     }
@@ -259,6 +262,7 @@ static void thread_ends(void *arg)
     filch__worker_flush(worker);
     retire(worker);
     worker->permit = false;
+    filch__store_release(&worker->running, &worker->native); /* the strand will be another worker's */
     filch__permit_leave(pool);
     filch__pool_tell_closer(pool);
     leave(worker);

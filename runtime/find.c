@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "work.h"
+#include "watchdog.h"
 
 enum {
     FAIR_EVERY = 61, /* Go's scheduler chose it; a prime, so that it does not beat with the program's own rhythm */
@@ -357,6 +357,7 @@ static bool sleep_until_told(struct filch__worker *worker)
         case FILCH__TOKEN_RUN:
             filch__store_relaxed(&worker->token, FILCH__TOKEN_NONE);
             worker->searching = worker->permit = true;
+            filch__watchdog_rouse(pool);
             return true;
         case FILCH__TOKEN_RETIRE:
             filch__store_relaxed(&worker->token, FILCH__TOKEN_NONE);

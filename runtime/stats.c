@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "pool.h"
 
+#include "watchdog.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -39,7 +41,8 @@ static void collect(struct filch_pool *pool, struct filch_pool_stats *stats)
     stats->blocked_waits += filch__load_relaxed(&pool->outside_waits);
     stats->wakes = filch__load_relaxed(&pool->wakes);
     stats->failed_starts = filch__load_relaxed(&pool->failed_starts);
-    stats->queue_depth += filch__entry_size(pool) + filch__inject_size(&pool->ready) + filch__inject_size(&pool->yielded);
+    stats->queue_depth +=
+        filch__entry_size(pool) + filch__inject_size(&pool->ready) + filch__inject_size(&pool->yielded);
     struct filch__waits waits = filch__pool_waits(pool);
     stats->suspended = waits.begun > waits.ended ? waits.begun - waits.ended : 0;
     stats->workers = filch__load_relaxed(&pool->threads);
@@ -50,6 +53,7 @@ static void collect(struct filch_pool *pool, struct filch_pool_stats *stats)
     stats->has_barrier = filch__os_has_barrier();
     stats->stuck = filch__load_relaxed(&pool->stuck_tasks);
     stats->held = filch__load_relaxed(&pool->held);
+    stats->long_running = filch__load_relaxed(&pool->watchdog.long_running);
     stats->unguarded_stacks = filch__load_relaxed(&pool->strands.unguarded);
 }
 
@@ -69,18 +73,24 @@ int filch_pool_get_stats(const struct filch_pool *pool, struct filch_pool_stats 
 
 /* ---- dump ---- */
 
-static void print_task(FILE *out, const struct filch__strand *strand)
+/* running_ns: how long, if that is too long; else 0. */
+static void print_task(FILE *out, const struct filch__strand *strand, uint64_t running_ns)
 {
     const char *label = filch__load_relaxed(&strand->label);
     filch_fn *fn = filch__load_relaxed(&strand->fn);
     void *address;
     memcpy(&address, &fn, sizeof address);
-    if (!filch__load_relaxed(&strand->task))
+    if (!filch__load_relaxed(&strand->task)) {
         fprintf(out, "no task\n");
-    else if (label)
-        fprintf(out, "task \"%s\" (function %p)\n", label, address);
+        return;
+    }
+    if (label)
+        fprintf(out, "task \"%s\" (function %p)", label, address);
     else
-        fprintf(out, "task with function %p\n", address);
+        fprintf(out, "task with function %p", address);
+    if (running_ns)
+        fprintf(out, ", for %llu ms", (unsigned long long)(running_ns / 1000000));
+    fprintf(out, "\n");
 }
 
 static void print_waiting(struct filch__strand *strand, void *ctx)
@@ -92,7 +102,7 @@ static void print_waiting(struct filch__strand *strand, void *ctx)
     if (!waits)
         return;
     fprintf(out, "  waiting on strand %u: ", strand->id);
-    print_task(out, strand);
+    print_task(out, strand, 0);
 }
 
 int filch_pool_dump(const struct filch_pool *pool, FILE *out)
@@ -128,7 +138,7 @@ int filch_pool_dump(const struct filch_pool *pool, FILE *out)
             continue;
         fprintf(out, "  worker %u, %zu queued: ", worker->id,
                 filch__deque_size(&worker->deque) + filch__handful_size(&worker->handful));
-        print_task(out, strand);
+        print_task(out, strand, filch__sight_running_ns(&worker->sight));
     }
     filch__strands_visit(&it->strands, print_waiting, out);
     return ferror(out) ? -EIO : 0;

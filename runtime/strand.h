@@ -16,6 +16,7 @@
  *   task         the thread that runs it
  *   label, fn    the same, relaxed: dumps read them
  *   blocking     the thread that runs it
+ *   stretch      the thread that runs it, relaxed: the watchdog reads it
  *   exposed      whoever puts the strand into that queue or takes it out (join.c)
  *   forks        forkstack.h
  *   parts        any thread that runs the task or a part of it (graph.h)
@@ -47,6 +48,7 @@ struct filch__strand {
     const char *label;
     filch_fn *fn;
     struct filch__wait *waiting;
+    uint32_t stretch; /* changes where a body goes on after a wait, or a part of it begins; odd while it waits (watchdog.h) */
     struct filch__link exposed_link; /* in the pool's queue of strands that are suspended with children */
     uint32_t exposed;
     uint32_t lock;

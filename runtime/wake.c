@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "work.h"
+#include "watchdog.h"
 
 enum { START_TRIES = 10, START_PAUSE_NS = 1000000 };
 
@@ -172,10 +172,8 @@ void filch__permit_pass(struct filch_pool *pool, enum filch__gate_park how)
         grant(pool);
 }
 
-void filch__permit_claim(struct filch_pool *pool)
+static void claim(struct filch_pool *pool)
 {
-    if (filch__gate_try_admit(&pool->gate))
-        return;
     struct filch__claimant me = {0};
     filch__lock(&pool->claim_lock);
     bool admitted = filch__gate_claim(&pool->gate);
@@ -189,6 +187,13 @@ void filch__permit_claim(struct filch_pool *pool)
     filch__unlock(&pool->claim_lock);
     while (!admitted && !filch__load_acquire(&me.granted))
         filch__os_futex_wait(&me.granted, 0, FILCH_NO_DEADLINE);
+}
+
+void filch__permit_claim(struct filch_pool *pool)
+{
+    if (!filch__gate_try_admit(&pool->gate))
+        claim(pool);
+    filch__watchdog_rouse(pool);
 }
 
 void filch__permit_leave(struct filch_pool *pool)

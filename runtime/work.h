@@ -83,6 +83,28 @@ struct filch__wait {
     bool timed; /* the timer was added */
 };
 
+/* ---- what the watchdog has seen (watchdog.h) ---- */
+
+/* A body that runs, by what changes when another one does. The timekeeper's; dumps read the last two. */
+struct filch__sight {
+    const struct filch__strand *strand;
+    const struct filch_future *task; /* NULL: none runs */
+    const char *label;
+    filch_fn *fn;
+    uint64_t ended; /* bodies before it */
+    uint32_t stretch;
+    uint32_t reported;
+    uint64_t since_ns;
+};
+
+enum filch__watching { FILCH__WATCHING_RESTS, FILCH__WATCHING_TICKS, FILCH__WATCHING_AGAIN, FILCH__WATCHING_NONE };
+
+/* The timekeeper's. */
+struct filch__watchdog {
+    struct filch__timer timer;
+    uint64_t ticks, long_running;
+};
+
 /* ---- one worker ---- */
 
 enum filch__after { FILCH__AFTER_NOTHING, FILCH__AFTER_CACHE, FILCH__AFTER_COMMIT, FILCH__AFTER_YIELD };
@@ -136,6 +158,7 @@ struct filch__worker {
     uint32_t idle_next;
     struct filch__deque deque;
     struct filch__handful handful; /* from the entry queue */
+    struct filch__sight sight;
 };
 
 /* ---- one pool ---- */
@@ -162,6 +185,7 @@ struct filch__caller { /* a thread outside the pool that runs one of its tasks *
     struct filch__caller *next;
     bool busy;
     struct filch__strand strand;
+    struct filch__sight sight;
 };
 
 struct filch_pool {
@@ -179,6 +203,7 @@ struct filch_pool {
     uint32_t min_workers;  /* written under lock */
     uint32_t stopping;     /* nobody starts or stays parked */
     uint32_t start_failed; /* the last thread that was needed could not be started, nor a little later */
+    uint32_t watching;     /* enum filch__watching: do ticks come? (watchdog.h) */
     uint32_t ranked;       /* there was a task of another priority than the normal one */
     struct filch__table *table;
 
@@ -207,6 +232,7 @@ struct filch_pool {
     uint64_t requeued;                                        /* times that the entry queue has counted a task again */
     uint64_t outside_submitted, outside_dropped, outside_run; /* added to by threads that are no workers */
     struct filch__timekeeper keeper;
+    struct filch__watchdog watchdog;
     struct filch__lock claim_lock;
     struct filch__claimant *claim_first, *claim_last;
 
@@ -317,6 +343,8 @@ void filch__crew_cache_strand(struct filch__worker *worker, struct filch__strand
 bool filch__crew_reserve_strand(struct filch__worker *worker); /* the next take will succeed */
 
 /* block.c: waiting, for threads and strands alike */
+/* Whatever a task of the pool can run on. */
+void filch__pool_visit(struct filch_pool *pool, void (*visit)(struct filch__strand *strand, void *ctx), void *ctx);
 int filch__wait_begin(struct filch__wait *wait, uint32_t refs, uint32_t mode, uint64_t deadline_ns,
                       struct filch_future *target);
 void filch__wait_block(struct filch__wait *wait);

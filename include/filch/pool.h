@@ -15,6 +15,8 @@
 
 #ifdef __cplusplus
 extern "C" {
+#else
+#include <stdbool.h>
 #endif
 
 struct filch_pool;
@@ -40,11 +42,12 @@ enum filch_close {
 /* Most workers and most max_concurrency of one pool. */
 #define FILCH_WORKERS_MAX 4096u
 
-/* A task that runs on although it has timed out. */
+/* A task that runs on although it has timed out, or that has been running for stuck_after_ns. */
 struct filch_stuck {
     const char *name; /* or NULL */
     filch_fn *fn;
-    uint64_t running_ns; /* since its start */
+    uint64_t running_ns; /* timed out: since its start; else at least so long, since its start or its last wait */
+    bool timed_out;      /* and its permit serves others; else it is only slow */
 };
 
 /* All zero = all defaults. A reserved field that is not zero, or an unknown flag, is -EINVAL. */
@@ -70,7 +73,8 @@ struct filch_pool_config {
     /* Called by each worker thread as it ends, if its worker_init returned >= 0. */
     void (*worker_fini)(void *ctx, unsigned worker, void *local);
     /* Called once for a task that has not returned although its timeout_ns has passed twice (or once, and then one second):
-     * by the pool's timekeeper thread, so briefly. Such a task does not count against max_concurrency while it runs on. */
+     * by the pool's timekeeper thread, so briefly. Such a task does not count against max_concurrency while it runs on.
+     * And, with stuck_after_ns, for a task that is slow. It must not close the pool. */
     void (*stuck)(void *ctx, const struct filch_stuck *stuck);
     void *ctx;
     /* Gets what tasks report (report.h) that do not keep it. Called inside the task, on whatever thread runs it, and for
@@ -80,7 +84,12 @@ struct filch_pool_config {
     /* NULL: malloc and free. Copied. Stacks come from mmap whatever is given here. */
     const struct filch_allocator *allocator;
     unsigned flags;
-    uint64_t reserved[4];
+    /* A task that has been running for so long without a wait is reported (`stuck`, with timed_out 0; statistics:
+     * long_running), once until its next wait, at most a quarter later. Only reported: it keeps its permit. A typed task or
+     * a loop is one body, however many children it calls itself; in filch_blocking a body does not run. Costs tasks nothing,
+     * and an idle pool neither. 0: off; less than 1 ms is taken as 1 ms. */
+    uint64_t stuck_after_ns;
+    uint64_t reserved[3];
 };
 
 /* Open a pool. config may be NULL. Opens whole or not at all: min_workers are running and initialised on return.
@@ -152,6 +161,7 @@ struct filch_pool_stats {
     uint32_t reserved32;
     uint64_t stuck;    /* tasks that ran on after they had timed out, and whose permits served others */
     uint64_t held;     /* now: tasks that wait for predecessors, or for a permit of a gate */
+    uint64_t long_running; /* tasks that ran for stuck_after_ns without a wait */
 };
 
 /* Read the counters without stopping anyone; each is exact when the pool is idle, else near. size: sizeof *ret_stats
