@@ -2,6 +2,7 @@
 #include "hold.h"
 #include "lend.h"
 #include "scope.h"
+#include "watchdog.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -185,6 +186,7 @@ static void enter_slot(struct filch__wait *wait)
     struct filch__strand *strand = wait->strand;
     filch__strand_lock(strand);
     strand->waiting = wait;
+    filch__store_relaxed(&strand->stretch, strand->stretch + 2); /* each wait has one of its own */
     /* Under the lock: either a canceller finds the wait, or this finds the flag. */
     bool asked = filch__strand_asked_stop(strand);
     filch__strand_unlock(strand);
@@ -320,6 +322,8 @@ void filch__wait_block(struct filch__wait *wait)
     if (filch__waiter_fired(&wait->waiter))
         return;
     if (!strand || strand->blocking) {
+        if (strand)
+            filch__watchdog_poke(strand->pool);
         filch__waiter_sleep(&wait->waiter, wait->deadline_ns);
         return;
     }

@@ -15,7 +15,7 @@ static int complete_config(struct filch_pool_config *config, struct filch_alloca
 {
     bool no_idle = config->flags & FILCH_POOL_NO_IDLE_WORKERS, pumped = config->flags & FILCH_POOL_PUMPED;
     if (config->flags & ~(FILCH_POOL_NO_IDLE_WORKERS | FILCH_POOL_NO_OVERFLOW_MESSAGE | FILCH_POOL_PUMPED) ||
-        filch__any_set(config->reserved, 3) || (unsigned)config->when_full > FILCH_FULL_RUN ||
+        filch__any_set(config->reserved, 2) || (unsigned)config->when_full > FILCH_FULL_RUN ||
         (no_idle && config->min_workers))
         return -EINVAL;
     if (config->min_workers > FILCH_WORKERS_MAX || config->max_concurrency > FILCH_WORKERS_MAX ||

@@ -54,6 +54,8 @@ struct filch__strand {
     uint32_t lock;
     bool thread;  /* a thread's own stack */
     bool typed;   /* forks.active, on a line that its runner has at hand */
+    uint32_t deadlocked; /* the stretch in which it was reported as such; the timekeeper's */
+    const void *graph; /* whose nodes it runs; its thread's, read under the lock while it waits */
     uint32_t parts; /* runs of graphs by the task that began here: other strands run parts of it */
     bool blocking; /* in filch_blocking: its thread has no permit, and waits block it */
     bool guarded; /* a page below the stack faults; else the canary tells */
@@ -95,6 +97,9 @@ void filch__strand_reset(struct filch__strands *strands, struct filch__strand *s
 /* Call visit for every strand ever handed out, running ones too. */
 void filch__strands_visit(struct filch__strands *strands, void (*visit)(struct filch__strand *strand, void *ctx),
                           void *ctx);
+
+/* Was it handed out by these? It need not be a strand at all. */
+bool filch__strands_has(struct filch__strands *strands, const void *strand);
 
 /* Make `strand` stand for a thread's own stack; then, in that thread, for each thread it stands for in turn. */
 void filch__strand_init_thread(struct filch__strand *strand, struct filch_pool *pool);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "watchdog.h"
 
+#include "deadlock.h"
+
 enum { TICKS_PER_REPORT = 4, LEAST_NS = 1000000 };
 
 static struct filch__wakeup come(struct filch__timer *timer);
@@ -109,6 +111,29 @@ static bool rest(struct filch_pool *pool)
     return !somebody_runs(pool) || !wake_up(pool); /* T1 */
 }
 
+/* Nobody has a permit. True: it is clear what becomes of those who wait, if nobody gets one. */
+static bool look_at_waits(struct filch_pool *pool)
+{
+    struct filch__watchdog *watchdog = &pool->watchdog;
+    struct filch__waits waits = filch__pool_waits(pool), before = watchdog->waits;
+    bool quiet = watchdog->quiet && waits.begun == before.begun && waits.ended == before.ended;
+    struct filch_deadlock deadlock;
+    watchdog->quiet = true;
+    watchdog->waits = waits;
+    if (waits.begun == waits.ended)
+        return true;
+    if (!quiet)
+        return false;
+    enum filch__deadlock found = filch__deadlock_find(pool, &deadlock);
+    if (found == FILCH__DEADLOCK_FOUND) {
+        filch__add_relaxed(&watchdog->deadlocks, 1);
+        if (pool->config.deadlock)
+            pool->config.deadlock(pool->config.ctx, &deadlock);
+        filch__deadlock_free(pool, &deadlock);
+    }
+    return found != FILCH__DEADLOCK_UNCLEAR;
+}
+
 /* The timekeeper, without its lock. */
 static void tick(void *target)
 {
@@ -117,7 +142,10 @@ static void tick(void *target)
     filch__store_relaxed(&pool->watchdog.ticks, pool->watchdog.ticks + 1);
     (void)filch__cas_seq_cst(&pool->watching, &again, FILCH__WATCHING_TICKS); /* T2 */
     look_at_bodies(pool);
-    if (somebody_runs(pool) || !rest(pool))
+    bool runs = somebody_runs(pool);
+    if (runs)
+        pool->watchdog.quiet = false;
+    if (runs || !look_at_waits(pool) || !rest(pool))
         wind(pool);
 }
 
@@ -130,6 +158,13 @@ static struct filch__wakeup come(struct filch__timer *timer)
 void filch__watchdog_rouse_slow(struct filch_pool *pool)
 {
     if (wake_up(pool))
+        wind(pool);
+}
+
+void filch__watchdog_poke(struct filch_pool *pool)
+{
+    if (filch__load_relaxed(&pool->watching) != FILCH__WATCHING_NONE &&
+        filch__exchange_seq_cst(&pool->watching, FILCH__WATCHING_AGAIN) == FILCH__WATCHING_RESTS) /* T2 */
         wind(pool);
 }
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* watchdog.h - bodies that run for long: seen by the pool's timekeeper, which looks at times (ticks), and only while
- * something runs.
+/* watchdog.h - bodies that run for long, and tasks that wait for each other (deadlock.h): seen by the pool's timekeeper,
+ * which looks at times (ticks), and only while something runs.
  *
  * A tick compares what each worker and each caller runs with the tick before. Nothing is measured where bodies begin and
  * end: what changes there anyway (the strand that runs, its task, how many bodies have ended) tells one body from the
  * next, and a number on the strand, which waits count up, tells its stretches apart.
+ * When nobody has a permit at two ticks, and no wait has begun or ended in between, who waits is looked at once; it stays as
+ * it is until somebody gets a permit, or (poke) a body begins to wait that blocks its thread without one.
  *
  *   watching   NONE    the pool has no stuck_after_ns
  *              RESTS   no tick will come
@@ -20,7 +22,8 @@
  *              at, without a permit
  *   tick       the timekeeper                  AGAIN -> TICKS: CAS, before it looks
  *   rest       a tick that has found nobody    TICKS -> RESTS: CAS; then looks for permits, and rouses as above
- *              with a permit
+ *              with a permit, and nobody who
+ *              waits, or as the tick before
  *
  * Invariants
  *   I1 the timer is linked, or a tick is at work, exactly while watching is TICKS or AGAIN. So it is added once.
@@ -39,6 +42,8 @@
 int filch__watchdog_open(struct filch_pool *pool);
 
 void filch__watchdog_rouse_slow(struct filch_pool *pool);
+/* A wait has begun, of a body that has no permit. */
+void filch__watchdog_poke(struct filch_pool *pool);
 
 /* The caller runs bodies from here on, under a permit that it has got just now. */
 static inline void filch__watchdog_rouse(struct filch_pool *pool)

@@ -73,7 +73,28 @@ enum {
 
 /* ---- one wait ---- */
 
+enum filch__wait_kind {
+    FILCH__ON_FUTURE, /* a task, a promise, or a scope */
+    FILCH__ON_ALL,    /* futures; those that have another waiter come later */
+    FILCH__ON_ANY,
+    FILCH__ON_CHILD, /* a stolen child: its slot */
+    FILCH__ON_GRAPH,
+    FILCH__ON_GATE,
+    FILCH__ON_COMPLETIONS,
+    FILCH__ON_ROOM,
+    FILCH__ON_CLOCK,
+};
+
+/* What a wait is for. Who begins it says so before; others read it under the strand's lock, and what it names is in place
+ * as long as they hold that. */
+struct filch__wait_on {
+    enum filch__wait_kind kind;
+    const void *target; /* _ALL, _ANY: an array of pointers, or with a stride the first future */
+    size_t count, stride;
+};
+
 struct filch__wait {
+    struct filch__wait_on on;
     struct filch__waiter waiter;
     struct filch__timer timer;
     struct filch__strand *strand; /* NULL: an outside thread */
@@ -81,6 +102,11 @@ struct filch__wait {
     struct filch_future *target;  /* a cancel of the task is passed on to it; NULL: it interrupts the wait */
     uint64_t deadline_ns;
     bool timed; /* the timer was added */
+};
+
+/* Waits of tasks, begun and ended: of those that workers run, or of all. */
+struct filch__waits {
+    uint64_t begun, ended;
 };
 
 /* ---- what the watchdog has seen (watchdog.h) ---- */
@@ -102,7 +128,9 @@ enum filch__watching { FILCH__WATCHING_RESTS, FILCH__WATCHING_TICKS, FILCH__WATC
 /* The timekeeper's. */
 struct filch__watchdog {
     struct filch__timer timer;
-    uint64_t ticks, long_running;
+    uint64_t ticks, long_running, deadlocks;
+    struct filch__waits waits; /* at the last tick */
+    bool quiet;                /* nobody had a permit then */
 };
 
 /* ---- one worker ---- */
@@ -356,11 +384,7 @@ int filch__cancel(struct filch_future *future, bool timed_out);      /* as filch
 void filch__cancel_waits(struct filch_pool *pool, const struct filch__scope *scope); /* of its tasks; NULL: of all */
 bool filch__strand_asked_stop(const struct filch__strand *strand);
 
-/* Waits of tasks, begun and ended: of those that workers run, and of all. Who reads the gate's word sees the counts of
- * those that laid permits down before. */
-struct filch__waits {
-    uint64_t begun, ended;
-};
+/* Who reads the gate's word sees the counts of those that laid permits down before. */
 struct filch__waits filch__workers_waits(const struct filch_pool *pool);
 struct filch__waits filch__pool_waits(const struct filch_pool *pool);
 

@@ -50,6 +50,31 @@ struct filch_stuck {
     bool timed_out;      /* and its permit serves others; else it is only slow */
 };
 
+/* What a task waits for that never goes on. */
+enum filch_waits_for {
+    FILCH_WAITS_FOR_TASK,  /* filch_wait, filch_wait_until */
+    FILCH_WAITS_FOR_ALL,   /* several tasks: filch_wait_all, filch_wait_many */
+    FILCH_WAITS_FOR_ANY,   /* filch_wait_any */
+    FILCH_WAITS_FOR_SCOPE, /* filch_scope_close */
+    FILCH_WAITS_FOR_GRAPH, /* filch_graph_run */
+    FILCH_WAITS_FOR_CHILD, /* a sync of a child that was stolen */
+};
+
+struct filch_deadlock_wait {
+    const char *name; /* of the task that waits; or NULL */
+    filch_fn *fn;
+    enum filch_waits_for waits_for;
+    size_t entry;            /* which of the waits it waits for, directly or behind a task that is held; SIZE_MAX: several */
+    const char *target_name; /* of the task that it waits for, where that is one; or NULL */
+    filch_fn *target_fn;     /* the same; NULL: several */
+};
+
+/* Tasks of one pool each of which waits for others of them. */
+struct filch_deadlock {
+    size_t count;
+    const struct filch_deadlock_wait *waits;
+};
+
 /* All zero = all defaults. A reserved field that is not zero, or an unknown flag, is -EINVAL. */
 struct filch_pool_config {
     /* Threads kept while idle, started by filch_pool_open. 0: 1. Up to FILCH_WORKERS_MAX. */
@@ -89,7 +114,15 @@ struct filch_pool_config {
      * a loop is one body, however many children it calls itself; in filch_blocking a body does not run. Costs tasks nothing,
      * and an idle pool neither. 0: off; less than 1 ms is taken as 1 ms. */
     uint64_t stuck_after_ns;
-    uint64_t reserved[3];
+    /* With stuck_after_ns: called once for a set of tasks of the pool that wait for each other, so that none of them ever goes
+     * on; found when none of the pool's bodies runs. Only what is certain is told: a wait with a deadline may end, and so may
+     * one for a promise, a gate, a completions queue, room, or a task of another pool; the wait of a task with a time-out,
+     * or in a scope with one or with a policy other than FILCH_SCOPE_ALL. A cancel is not counted on; the callback may
+     * break the circle by one (filch_cancel, filch_scope_cancel), where a wait in it answers -ECANCELED (filch_wait_until
+     * does, filch_wait passes it on). By the pool's timekeeper thread; it must not close the pool or wait for its tasks.
+     * Statistics: deadlocks. */
+    void (*deadlock)(void *ctx, const struct filch_deadlock *deadlock);
+    uint64_t reserved[2];
 };
 
 /* Open a pool. config may be NULL. Opens whole or not at all: min_workers are running and initialised on return.
@@ -162,6 +195,7 @@ struct filch_pool_stats {
     uint64_t stuck;    /* tasks that ran on after they had timed out, and whose permits served others */
     uint64_t held;     /* now: tasks that wait for predecessors, or for a permit of a gate */
     uint64_t long_running; /* tasks that ran for stuck_after_ns without a wait */
+    uint64_t deadlocks;    /* sets of tasks found to wait for each other, for ever */
 };
 
 /* Read the counters without stopping anyone; each is exact when the pool is idle, else near. size: sizeof *ret_stats
