@@ -99,13 +99,9 @@ static void add_held(struct search *search)
     filch__unlock(&search->pool->held_lock);
 }
 
-static bool open_search(struct search *search)
+static bool open_search(struct search *search, size_t strands)
 {
     struct filch_pool *pool = search->pool;
-    size_t strands = 0;
-    filch__pool_visit(pool, count_strand, &strands);
-    if (!strands)
-        return true;
     uint64_t held = filch__load_acquire(&pool->held);
     search->held_room = held < HELD_MOST ? (size_t)held : HELD_MOST;
     search->room = strands + search->held_room;
@@ -380,9 +376,12 @@ static uint64_t ended(const struct filch_pool *pool)
 static enum filch__deadlock solve(struct search *search, struct filch_deadlock *ret_found)
 {
     uint64_t before = ended(search->pool);
-    size_t count = 0;
+    size_t strands = 0, count = 0;
     bool new = false;
-    if (!open_search(search) || !add_all_edges(search) || !filch__waitgraph_solve(&search->graph) ||
+    filch__pool_visit(search->pool, count_strand, &strands);
+    if (!strands)
+        return FILCH__DEADLOCK_NONE;
+    if (!open_search(search, strands) || !add_all_edges(search) || !filch__waitgraph_solve(&search->graph) ||
         !check(search, &count, &new) || ended(search->pool) != before)
         return FILCH__DEADLOCK_UNCLEAR;
     if (!new)

@@ -8,7 +8,7 @@
 #include "support/tasks.h"
 #include "support/test.h"
 
-#include "work.h"
+#include "deadlock.h"
 
 #include <filch/filch.h>
 #include <filch/fork.h>
@@ -32,6 +32,7 @@ struct circle {
     struct filch_scope scope;
     struct filch_graph *graph;
     struct filch_gate *gate;
+    sem_t over;
     size_t count; /* of the last report */
     struct filch_deadlock_wait waits[WAITS];
 };
@@ -635,4 +636,109 @@ Test(deadlock, a_held_task_may_begin, .timeout = TEST_TIMEOUT)
     cr_assert_eq(filch_complete(&circle.promise, 0), 0);
     (void)filch_wait(future_of(&circle, 2));
     circle_end(&circle, 1);
+}
+
+/* ---- a search that is stopped, while everything changes ---- */
+
+/* The searching thread stops at one of the allocations that it makes between its passes. */
+static struct stop {
+    atomic_long thread;
+    atomic_int calls, at;
+    sem_t stopped, go_on;
+} stop;
+
+static void *get(void *ctx, size_t size)
+{
+    (void)ctx;
+    if (atomic_load(&stop.thread) == thread_id() && atomic_fetch_add(&stop.calls, 1) + 1 == atomic_load(&stop.at)) {
+        sem_post(&stop.stopped);
+        sem_take(&stop.go_on);
+    }
+    return malloc(size);
+}
+
+static void put(void *ctx, void *memory, size_t size)
+{
+    (void)ctx, (void)size;
+    free(memory);
+}
+
+static const struct filch_allocator stopping = {.alloc = get, .free = put};
+
+static void *search(void *data)
+{
+    struct circle *circle = data;
+    struct filch_deadlock deadlock;
+    atomic_store(&stop.thread, thread_id());
+    enum filch__deadlock found = filch__deadlock_find(circle->pool, &deadlock);
+    atomic_store(&stop.thread, 0);
+    if (found == FILCH__DEADLOCK_FOUND)
+        filch__deadlock_free(circle->pool, &deadlock);
+    atomic_store(&circle->found, found);
+    sem_post(&stop.stopped);
+    return NULL;
+}
+
+/* When it is cancelled, it waits on, on the same strand: for a task of another pool, which does not listen. */
+static int wait_for_b_then_for_c(void *data)
+{
+    int status = wait_for_b(data);
+    (void)filch_wait(future_of(data, 2));
+    return status;
+}
+
+static int be_awaited(void *data)
+{
+    struct circle *circle = data;
+    sem_take(&circle->over);
+    return 0;
+}
+
+/* Stopped at allocation `at`, the circle is broken, and nobody ends for it. Not broken, it is found. False: there are not
+ * so many allocations. */
+static bool check_search(int at, bool broken)
+{
+    static struct circle circle;
+    struct filch_pool *other = pool_of(1);
+    memset(&circle, 0, sizeof circle);
+    circle.pool = other;
+    must(sem_init(&stop.stopped, 0, 0) == 0 && sem_init(&stop.go_on, 0, 0) == 0 && sem_init(&circle.over, 0, 0) == 0);
+    atomic_store(&stop.calls, 0);
+    atomic_store(&stop.at, at);
+    atomic_store(&circle.go, 1);
+    add(&circle, 2, be_awaited);
+    atomic_store(&circle.go, 0);
+    circle.pool = pool_open(&(struct filch_pool_config){.max_concurrency = 1, .allocator = &stopping});
+    add(&circle, 0, wait_for_b_then_for_c);
+    add(&circle, 1, wait_for_a);
+    atomic_store(&circle.go, 1);
+    wait_until(stats_of(circle.pool).suspended == 2);
+    pthread_t thread = thread_start(search, &circle);
+    sem_take(&stop.stopped);
+    bool stopped = atomic_load(&stop.thread);
+    if (broken) {
+        cr_assert_eq(filch_cancel(future_of(&circle, 0)), -EINPROGRESS);
+        wait_until(stats_of(circle.pool).suspensions == 3);
+    }
+    sem_post(&stop.go_on);
+    thread_join(thread);
+    if (stopped)
+        cr_assert_eq(atomic_load(&circle.found) == FILCH__DEADLOCK_FOUND, !broken, "at %d", at);
+    (void)filch_cancel(future_of(&circle, 0));
+    sem_post(&circle.over);
+    for (int i = 0; i < 3; i++)
+        (void)filch_wait(future_of(&circle, i));
+    pool_end(circle.pool);
+    pool_end(other);
+    return stopped;
+}
+
+Test(deadlock, what_changes_during_a_search_is_not_found, .timeout = TEST_TIMEOUT)
+{
+    int at = 1;
+    while (check_search(at, false))
+        at++;
+    cr_assert_gt(at, 6);
+    for (int i = 1; i < at - 1; i++) /* the last one is for the report */
+        (void)check_search(i, true);
 }
