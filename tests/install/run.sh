@@ -101,7 +101,7 @@ check_report() {
         printf 'no python3: filch-report is not tried\n'
         return
     fi
-    printf '{"traceEvents":[],"filch":{}}' > "$work/empty.json"
+    printf '{"traceEvents":[],"filch":{"log":[]}}' > "$work/empty.json"
     (cd / && "$tree/bin/filch-report" --html "$work/report.html" "$work/empty.json" > "$work/report.txt") || fail "filch-report"
     grep -q 'No task ran' "$work/report.txt" || fail "filch-report printed something else"
     grep -q '</html>' "$work/report.html" || fail "filch-report made no page"

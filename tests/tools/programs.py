@@ -102,7 +102,7 @@ def serial_part():
 
 
 def small_tasks():
-    return files(20000, 0.5, workers=2, gap=0.9, handover=5.0)
+    return files(6000, 0.5, workers=2, gap=0.9, handover=5.0)
 
 
 def reading():

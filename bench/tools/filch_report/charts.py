@@ -48,10 +48,12 @@ def histogram(found, title):
         parts.append(line(place(10 ** power), HEIGHT - BOTTOM, place(10 ** power), HEIGHT - BOTTOM + 4, "axis"))
         parts.append(words(place(10 ** power), HEIGHT - 7, decade_label(power)))
     parts.append(words(LEFT - 5, TOP + 8, f"{most:,}" if most < 10000 else f"{most / 1000:,.0f}k", anchor="end"))
-    for share, label in ((0.5, "p50"), (0.99, "p99")):
-        x = place(found.quantile(share))
-        parts.append(line(x, TOP - 2, x, HEIGHT - BOTTOM, "mark"))
-        parts.append(words(x, TOP - 4, label, "mark-text"))
+    median, late = place(found.quantile(0.5)), place(found.quantile(0.99))
+    parts += [line(x, TOP - 2, x, HEIGHT - BOTTOM, "mark") for x in (median, late)]
+    if late - median > 26:
+        parts += [words(median, TOP - 4, "p50", "mark-text"), words(late, TOP - 4, "p99", "mark-text")]
+    else:
+        parts.append(words(min((median + late) / 2, WIDTH - RIGHT - 24), TOP - 4, "p50 p99", "mark-text"))
     return (f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title, True)}">'
             + "".join(parts) + "</svg>")
 

@@ -60,9 +60,6 @@ class Graph:
     def tasks(self):
         return (instance for instance in self.instances.values() if not instance.outside and not instance.promise)
 
-    def outsiders(self):
-        return (instance for instance in self.instances.values() if instance.outside)
-
     @property
     def work(self):
         """T1: what the tasks ran. Outside threads are no tasks."""

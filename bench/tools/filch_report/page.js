@@ -2,8 +2,8 @@
 // The timeline: lanes below one another on a canvas, drawn anew for each view.
 //
 // A million slices are drawn as fast as a thousand: slices are sorted, so that those in view are found by bisection, and where
-// several fall onto one pixel column the column is drawn once, in the colour of the longest of a few of them, the fainter the
-// less of it they cover, by differences of running sums.
+// several fall onto one pixel column the column is drawn once: from below as much of it as tasks cover, in the colour of those
+// that take most of it as far as a few of them tell, and above that what the worker did otherwise.
 "use strict";
 (async function () {
     const section = document.getElementById("timeline");
@@ -69,6 +69,13 @@
         return low;
     }
 
+    // For the axis: no more digits than it needs.
+    function tick(units) {
+        const us = units * data.unit, [unit, name] = [[1e6, " s"], [1e3, " ms"], [1, " µs"]].find(([size]) => us >= size * 0.999)
+            || [1e-3, " ns"];
+        return Number((us / unit).toPrecision(9)) + name;
+    }
+
     function toX(at) {
         return gutter + (at - view.from) / (view.to - view.from) * (width - gutter);
     }
@@ -77,15 +84,17 @@
         return view.from + (x - gutter) / (width - gutter) * (view.to - view.from);
     }
 
-    // Slices of one track and one depth of nesting: starts added up, and the sum of all durations before each.
+    // Slices of one track and one depth of nesting: starts added up, and the sums of all durations, and of tasks', before each.
     const groups = data.groups.map(([track, level, first, count]) => {
-        const sums = new Float64Array(count + 1);
+        const sums = new Float64Array(count + 1), tasks = new Float64Array(count + 1);
         for (let place = 0, start = 0; place < count; place++) {
-            start += S.start[first + place];
-            S.start[first + place] = start;
-            sums[place + 1] = sums[place] + S.duration[first + place];
+            const row = first + place;
+            start += S.start[row];
+            S.start[row] = start;
+            sums[place + 1] = sums[place] + S.duration[row];
+            tasks[place + 1] = tasks[place] + (S.rank[row] < 2 ? S.duration[row] : 0);
         }
-        return { track, level, first, last: first + count, sums };
+        return { track, level, first, last: first + count, sums, tasks };
     });
 
     // For each worker and heading, the sum of what lies before each slice: utilisation is a difference of two.
@@ -155,18 +164,29 @@
             }
             // All that starts on this pixel column, drawn once.
             const x = Math.floor(toX(S.start[row])), end = Math.max(row + 1, after(S.start, row, group.last, toTime(x + 1)));
-            let longest = row, stop = end;
-            if (S.duration[end - 1] >= 1.5 * perPixel)
-                stop = Math.max(row + 1, end - 1);
-            for (let step = Math.max(1, (stop - row) >> 3), place = row; place < stop; place += step)
-                if (S.duration[place] > S.duration[longest])
-                    longest = place;
-            const covered = (group.sums[stop - group.first] - group.sums[row - group.first]) / perPixel;
-            if (x + 1 > gutter)
-                box(Math.max(gutter, x), lane.y, 1, lane.height, colourOf(longest),
-                    (0.25 + 0.75 * Math.min(1, covered)) * (isDim(S.name[longest], S.note[longest] - 1) ? 0.15 : 1));
+            const stop = S.duration[end - 1] >= 1.5 * perPixel ? Math.max(row + 1, end - 1) : end;
+            if (x >= gutter)
+                drawColumn(lane, x, row, stop, perPixel);
             row = stop;
         }
+    }
+
+    function drawColumn(lane, x, row, stop, perPixel) {
+        const { group } = lane, times = new Map();
+        // An odd step: tasks and searches may take turns.
+        for (let step = (stop - row) >> 4 | 1, place = row; place < stop; place += step) {
+            const colour = isDim(S.name[place], S.note[place] - 1) ? colours.grid : colourOf(place);
+            const key = S.rank[place] < 2 ? "t" + colour : "w" + colour;
+            times.set(key, (times.get(key) || 0) + S.duration[place]);
+        }
+        const longest = (kind) => [...times].filter(([key]) => key[0] === kind)
+            .reduce((best, entry) => entry[1] > best[1] ? entry : best, ["", -1])[0].slice(1);
+        const sum = (sums) => Math.min(1, (sums[stop - group.first] - sums[row - group.first]) / perPixel);
+        const tall = sum(group.tasks) * lane.height, all = sum(group.sums) * lane.height, base = lane.y + lane.height;
+        if (tall > 0 && longest("t"))
+            box(x, base - tall, 1, tall, longest("t"), 1);
+        if (all > tall && longest("w"))
+            box(x, base - all, 1, all - tall, longest("w"), 0.85);
     }
 
     function drawSlice(lane, row) {
@@ -259,6 +279,11 @@
         drawScale(lane, lane.most);
     }
 
+    function drawWaiting(lane) {
+        drawSteps(lane, lane.counter.at, lane.counter.suspended, lane.most, colours.blocked, true);
+        drawScale(lane, lane.most);
+    }
+
     function drawPermits(lane) {
         const { counter } = lane;
         drawSteps(lane, counter.at, counter.running, lane.most, colours.tasks, true);
@@ -303,11 +328,13 @@
             add({ height: CHART, title: name + "queued", draw: drawQueue, kind: "counter", counter, most: Math.max(1, most(counter.queued)) });
             add({ height: CHART, title: name + "permits", draw: drawPermits, kind: "counter", counter,
                 most: Math.max(1, counter.limit, most(counter.permits), most(counter.running)) });
+            if (most(counter.suspended))
+                add({ height: CHART, title: name + "suspended", draw: drawWaiting, kind: "counter", counter, most: most(counter.suspended) });
         }
         for (const group of groups)
             add({ height: ROW, gap: 2, title: group.level ? "" : data.tracks[group.track].name, draw: drawSlices, kind: "slices", group });
         for (let row = 0; row < data.suspended.rows; row++)
-            add({ height: ROW, gap: 0, title: row ? "" : "suspended", draw: drawSuspended, kind: "suspended", row });
+            add({ height: ROW, gap: 0, title: row ? "" : "waiting tasks", draw: drawSuspended, kind: "suspended", row });
         height = y + 4;
     }
 
@@ -318,7 +345,7 @@
         for (let at = Math.ceil(view.from / step) * step; at <= view.to; at += step) {
             const x = toX(at);
             box(x, AXIS - 6, 1, height, colours.grid, 1);
-            const words = at ? time(at) : "0";
+            const words = at ? tick(at) : "0";
             pen.fillStyle = colours.dim;
             pen.fillText(words, Math.min(x + 3, width - pen.measureText(words).width), AXIS / 2);
         }

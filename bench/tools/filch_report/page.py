@@ -12,7 +12,7 @@ from .packed import pack_all
 from .units import digits, nanoseconds, number, per_cent, plural, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-STATES = {"good": "Healthy", "bad": "What limits the speed-up", "unclear": "No clear cause"}
+STATES = {"good": "Diagnosis", "bad": "What limits the speed-up", "unclear": "No clear cause"}
 
 
 def read_beside(name):
@@ -29,7 +29,8 @@ def inline_json(value):
 def table(head, rows, numbers=(), attributes=None):
     """Cells are HTML; attributes: those of each row."""
     def row(cells, tag, more=""):
-        kinds = [' class="number"' if place in numbers else "" for place in range(len(cells))]
+        kinds = [' class="number"' if place in numbers else ' class="note"' if head[place] == "note" else ""
+                 for place in range(len(cells))]
         return f"<tr{more}>" + "".join(f"<{tag}{kind}>{cell}</{tag}>" for cell, kind in zip(cells, kinds)) + "</tr>"
     body = "".join(row(cells, "td", (attributes or {}).get(place, "")) for place, cells in enumerate(rows))
     return f'<div class="scroll"><table><thead>{row(head, "th")}</thead><tbody>{body}</tbody></table></div>'
@@ -149,17 +150,19 @@ def format_path(facts):
 
 def format_tasks(facts):
     def rows_of(tasks, figure):
-        rows = [[escape(facts.trace.text(task.name)), escape(facts.trace.text(task.note)), time(figure(task)), time(task.start),
-                 str(task.id)] for task in tasks]
+        noted = any(task.note >= 0 for task in tasks)
+        rows = [[escape(facts.trace.text(task.name)), *([escape(facts.trace.text(task.note))] if noted else []),
+                 time(figure(task)), time(task.start), str(task.id)] for task in tasks]
         more = {place: f' class="goto" tabindex="0" data-start="{task.start:.3f}" data-stop="{task.stop:.3f}" data-id="{task.id}"'
                 for place, task in enumerate(tasks)}
-        return rows, more
+        return ["name", *(["note"] if noted else [])], rows, more
     parts = []
     for title, tasks, figure, head in (("Longest", facts.tasks.longest, lambda task: task.ran, "ran"),
                                        ("Most delayed", facts.tasks.most_delayed, lambda task: task.queue, "queued")):
         if tasks:
-            rows, more = rows_of(tasks, figure)
-            parts.append(f"<h3>{title}</h3>" + table(["name", "note", head, "started at", "id"], rows, (2, 3, 4), more))
+            names, rows, more = rows_of(tasks, figure)
+            columns = names + [head, "started at", "id"]
+            parts.append(f"<h3>{title}</h3>" + table(columns, rows, range(len(names), len(columns)), more))
     names = [[escape(name), f"{count:,}", time(total), time(total / count)] for name, count, total in facts.tasks.by_name[:20]]
     if names:
         parts.append("<h3>By name</h3>" + table(["name", "tasks", "ran", "mean"], names, (1, 2, 3)))
@@ -180,16 +183,23 @@ def format_pools(facts):
     return section("pools", "Pools", table(head, rows, range(1, len(head)))) if facts.trace.pools else ""
 
 
+def below(facts):
+    other = facts.trace.other
+    parts = ["filch-report", str(other.get("start_realtime") or ""), f"process {facts.trace.pid}" if facts.trace.pid else "",
+             f"filch {other['version']}" if other.get("version") else ""]
+    return " · ".join(part for part in parts if part)
+
+
 def write(facts, file, heading):
-    head, _, rest = heading.partition(": ")
-    body = "".join([format_diagnosis(facts), format_tiles(facts), format_where(facts), format_timeline(facts), format_path(facts),
-                    format_tasks(facts), format_latencies(facts), format_what_if(facts), format_pools(facts)])
+    pair = format_where(facts) + format_path(facts)
+    body = "".join([format_diagnosis(facts), format_tiles(facts), f'<div class="pair">{pair}</div>' if pair else "",
+                    format_timeline(facts), format_tasks(facts), format_latencies(facts), format_what_if(facts), format_pools(facts)])
     file.write(f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(heading)}</title>
 <style>
 {read_beside("page.css")}</style></head>
-<body><header><h1>{escape(rest)}</h1><p class="dim">{escape(head)}, filch {escape(str(facts.trace.other.get("version", "?")))}</p>
+<body><header><h1>{escape(heading)}</h1><p class="dim">{escape(below(facts))}</p>
 </header>
 <main>{body}</main>
 <script type="application/json" id="data">""")

@@ -154,6 +154,7 @@ def format_what_if(facts):
 
 
 def report(facts, title):
-    parts = [printable(title), format_diagnosis(facts), format_summary(facts), format_where(facts), format_parallelism(facts),
+    start = str(facts.trace.other.get("start_realtime") or "")
+    parts = [shorten(f"filch-report: {title}" + (f", {start}" if start else ""), WIDTH), format_diagnosis(facts), format_summary(facts), format_where(facts), format_parallelism(facts),
              format_path(facts), format_tasks(facts), format_latencies(facts), format_what_if(facts)]
     return "\n\n".join(part for part in parts if part) + "\n"
