@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Programs for the machine on paper: shapes whose work and span are known in closed form, and faults that are planted."""
-from machine import Machine, fork, lock, off, run, submit, wait
+from machine import Machine, fork, lock, off, poll, run, submit, wait
 
 MS = 1000.0
 
@@ -130,6 +130,19 @@ def io_and_low_limit():
     """Off the processor most of the time, and fewer permits than processors."""
     tasks = [(once(run(1 * MS), off(1 * MS, "read")), "do_file", None) for _ in range(400)]
     return Machine(2, 2).run(all_of(tasks))
+
+
+def main_loop(works=0.0, **more):
+    """A main thread that polls for each result, and works on it."""
+    def body():
+        tasks = []
+        for _ in range(100):
+            tasks.append((yield submit(once(run(5 * MS)), "do_file")))
+        for task in tasks:
+            yield poll(task)
+            if works:
+                yield run(works)
+    return Machine(4, **more).run(body)
 
 
 def half_busy():

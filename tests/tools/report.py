@@ -154,12 +154,45 @@ class Rows(WithFiles):
         self.assertEqual((facts.walk.unresolved, facts.graph.unfinished), (1, 1))
         self.assertTrue(any("not in the trace" in line for line in facts.incomplete()))
 
+    def test_rows_that_are_damaged_are_told(self):
+        facts = self.facts(bare([MAIN, [], [2], ["x", 1, 2, 3, 4, 5], [2, 10, 1, None, 3, 0], [3, 10, 0, "5", 1], 7, [9, 1, 2, 3, 4, 5],
+                                 [1, 1, 2, 3, None]]))
+        self.assertEqual(facts.graph.malformed, 8)
+
     def test_burden(self):
         """Each hand-over on the path costs it: here a submit, a predecessor, and main's wake-up."""
         rows = [MAIN, [0, 0, 0, 0, 1, 0], [0, 0, 0, 0, 2, 0], [4, 0, 2, 1], [1, 1, 1, 1, 0, 0], [2, 31, 1, 30, 30, 0],
                 [1, 32, 2, 1, 0, 0], [2, 92, 2, 60, 60, 0], [3, 93, 0, 1, 2]]
         facts = self.facts(bare(rows))
         self.assertEqual((facts.span, graph.Walk(facts.graph, 7.0).span), (90, 90 + 3 * 7))
+
+
+class OutsideWaits(WithFiles):
+    """A thread that sleeps in poll until results are there does not become the longest chain."""
+
+    def test_found_by_the_cpu_time_that_is_left(self):
+        facts = self.facts(programs.main_loop())
+        self.assertAlmostEqual(facts.outside_waits[0], 125 * MS, delta=1)
+        self.assertAlmostEqual(facts.span, 5 * MS, delta=1)
+        self.assertIn("thread main waited for tasks outside of filch's calls", " ".join(diagnosis.diagnose(facts)[2]))
+
+    def test_found_by_samples(self):
+        trace = programs.main_loop(samples_outside=True).trace()
+        trace["otherData"]["cpu_us"] *= 10
+        self.assertAlmostEqual(self.facts(trace).span, 5 * MS, delta=1)
+
+    def test_a_thread_that_works_keeps_its_time(self):
+        for more in ({"samples_outside": True}, {}):
+            facts = self.facts(programs.main_loop(works=4 * MS, **more))
+            self.assertEqual(facts.outside_waits, {})
+            # To the last result; what comes after it has no row.
+            self.assertAlmostEqual(facts.span, 401 * MS, delta=1)
+
+    def test_a_submitter_that_sleeps_keeps_its_time(self):
+        """Nothing says that it waits for tasks."""
+        trace = programs.slow_submitter().trace()
+        trace["otherData"]["cpu_us"] = 300 * MS
+        self.assertAlmostEqual(self.facts(trace).span, 601 * MS, delta=1)
 
 
 class Totals(WithFiles):

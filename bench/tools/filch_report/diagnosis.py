@@ -6,6 +6,7 @@ another: a lock keeps processors free as a low limit does, so it is looked for f
 when nothing more definite explains it. The first that applies is the diagnosis, the others that apply are remarks.
 """
 from .account import BETWEEN, BLOCKED, IN_TASKS, NO_CPU, ON_CPU, SEARCHES, WAITS_PERMIT
+from .trace import UNKNOWN_CALL
 from .units import number, per_cent, plural, time
 
 # System calls by number where the kernel's table was not at hand: futex on x86-64 and on aarch64.
@@ -56,8 +57,9 @@ def futex_share(facts):
     return sum(facts.samples.share(call) for call in FUTEX)
 
 
-def io_share(facts):
-    return sum(share for share, call in facts.samples.calls() if call not in FUTEX)
+def other_calls(facts):
+    """System calls that are no lock's: (share of the task time, name)."""
+    return [(share, call) for share, call in facts.samples.calls() if call not in FUTEX and call != UNKNOWN_CALL]
 
 
 def saturation(facts):
@@ -249,10 +251,10 @@ def little_parallelism(facts):
 
 def waiting_for_io(facts):
     """Two fifths of the task time in system calls that block."""
-    share = io_share(facts)
+    calls = other_calls(facts)
+    share = sum(part for part, _ in calls)
     if not facts.samples.enough or share < 0.4:
         return None
-    calls = [(part, call) for part, call in facts.samples.calls() if call not in FUTEX]
     listed = ", ".join(f"{call} {per_cent(part)}" for part, call in calls[:3])
     sentence = (f"Tasks wait for input and output: {per_cent(share)} of the task time is off the processor in system calls "
                 f"({listed}){named(facts, [call for _, call in calls])}.")
@@ -320,6 +322,13 @@ def remarks(facts):
         found.append(f"{plural(stuck, 'task')} ran on after they had timed out.")
     if not facts.samples.enough and load.window:
         found.append(f"There are {facts.samples.count} samples inside tasks: too few to say whether they computed or waited.")
+    if facts.samples.enough and facts.samples.share(UNKNOWN_CALL) > 0.1:
+        found.append(f"Tasks were off the processor for {per_cent(facts.samples.share(UNKNOWN_CALL))} of their time, and the "
+                     "kernel did not tell what for.")
+    for id_, waited in facts.outside_waits.items():
+        if waited > 0.05 * facts.wall:
+            found.append(f"{facts.graph.name_of(facts.graph.get(id_))} waited for tasks outside of filch's calls, as in poll, "
+                         f"for {time(waited)}: this is not counted as its own time.")
     cost = float(trace.other.get("event_ns") or 0) * trace.events / 1000
     if facts.account.total and cost > 0.05 * facts.account.total:
         found.append(f"Tracing took about {per_cent(cost / facts.account.total)} of the workers' time.")

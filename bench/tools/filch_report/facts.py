@@ -4,7 +4,7 @@ import statistics
 from bisect import bisect_right
 from collections import Counter, defaultdict
 
-from . import graph as graph_, latency
+from . import graph as graph_, latency, outside
 from .account import Account, Load, Samples
 from .simulate import COUNTS, Plan
 from .tasks import Tasks
@@ -25,7 +25,8 @@ class Facts:
         self.limit = sum(int(pool.get("max_concurrency") or 0) for pool in self.used_pools()) or self.account.workers
         self.processors = trace.processors
         self.cpu = float(trace.other.get("cpu_us") or 0.0)
-        self.graph = graph_.build(trace)
+        self.outside_waits = {}
+        self.graph = graph_.build(trace, self.without_outside_waits)
         self.burden = measure_burden(trace)
         self.walk = self.burdened = None
         self.work = sum(stop - start for start, stop, _ in self.account.running)
@@ -35,6 +36,11 @@ class Facts:
             self.work = self.graph.work
         self.path = self.walk.path() if self.walk else []
         self.what_if = self.simulate() if what_if and self.graph else []
+
+    def without_outside_waits(self, rows):
+        left = max(0.0, self.cpu - self.samples.ran) if self.cpu and self.samples.enough else None
+        rows, self.outside_waits = outside.without_waits(self.trace, rows, left)
+        return rows
 
     def used_pools(self):
         """Those that have run a task, or that a track has seen run one."""

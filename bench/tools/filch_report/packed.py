@@ -10,10 +10,11 @@ import zlib
 from array import array
 
 from .account import ROUNDING
-from .trace import SEARCH, PARK, PERMIT, TASK, CHILD, WORKER, BLOCK
+from .trace import BLOCK, CHILD, OUTSIDE, PARK, PERMIT, SEARCH, TASK, WORKER
 
 # What a slice is to the page.
 RANK = {TASK: 0, CHILD: 1, BLOCK: 2}
+OWN_TIME, OUTSIDE_WAITS = 6, 7
 WORKER_RANKS = {SEARCH: 3, PERMIT: 4, PARK: 5}
 # Rows of suspended tasks that are shown; the rest is counted only.
 ROWS = 10
@@ -48,6 +49,8 @@ class Columns:
 
 def rank_of(trace, row):
     kind = trace.slices.kind[row]
+    if kind == OUTSIDE:
+        return OUTSIDE_WAITS if trace.text(trace.slices.name[row]) == "wait" else OWN_TIME
     return RANK[kind] if kind != WORKER else WORKER_RANKS.get(trace.text(trace.slices.name[row]), 3)
 
 

@@ -13,9 +13,10 @@
     const canvas = section.querySelector("canvas"), pen = canvas.getContext("2d");
     const tip = section.querySelector(".tip"), details = section.querySelector(".details");
     const GUTTER_WIDE = 120, GUTTER_NARROW = 74, AXIS = 24, ROW = 18, GAP = 6, CHART = 44, UTILISATION = 64;
-    const ENDS = ["", "done", "waits", "yields", "blocks", "went on when the trace ended"];
-    const RANKS = ["task", "spawned child", "blocked", "search", "permit", "park"];
-    const HEADINGS = ["tasks", "tasks", "blocked", "search", "permit", "park"];
+    const ENDS = ["", "done", "waits", "yields", "blocks", "went on when the trace ended", "runs another inside"];
+    const RANKS = ["task", "spawned child", "blocked", "searches", "waits for a permit", "parked", "own time, outside tasks",
+        "waits for tasks"];
+    const HEADINGS = ["tasks", "tasks", "blocked", "search", "permit", "park", "between", "park"];
     const COLOURS = 10;
 
     async function unpack(text) {
@@ -204,7 +205,7 @@
         const note = text(S.note[row] - 1);
         if (!dim)
             label(text(S.name[row]) + (note ? " " + note : ""), left + 4, lane.y + lane.height / 2 + 1, room - 7,
-                rank === 5 ? colours.dim : colours["on-slice"]);
+                rank === 5 || rank === 7 ? colours.dim : colours["on-slice"]);
     }
 
     function drawUtilisation(lane) {
@@ -428,7 +429,7 @@
 
     function readColours() {
         const style = getComputedStyle(document.documentElement);
-        const names = ["text", "dim", "line", "grid", "bad", "accent", "tasks", "permit", "search", "park", "blocked", "on-slice"];
+        const names = ["text", "dim", "line", "grid", "bad", "accent", "tasks", "permit", "search", "park", "blocked", "between", "on-slice"];
         for (let place = 0; place < COLOURS; place++)
             names.push("n" + place);
         colours = Object.fromEntries(names.map((name) => [name, style.getPropertyValue("--" + name).trim()]));
@@ -647,8 +648,10 @@
         const names = data.colours.map((place, name) => [place, name]).filter(([place]) => place >= 0 && place < COLOURS);
         for (const [place, name] of names.sort((one, other) => one[0] - other[0]))
             addToLegend(text(name), "n" + place);
-        for (const heading of ["permit", "search", "park", "blocked"])
-            addToLegend({ permit: "waits for a permit", search: "searches", park: "parked", blocked: "blocked" }[heading], heading);
+        const ranks = new Set(S.rank);
+        for (const rank of [4, 3, 5, 2, 6, 7])
+            if (ranks.has(rank))
+                addToLegend(RANKS[rank], HEADINGS[rank]);
     }
 
     readColours();

@@ -5,7 +5,7 @@ import os
 from html import escape
 
 from . import charts
-from .account import HEADINGS, IN_TASKS, NO_CPU, ON_CPU
+from .account import HEADINGS, IN_TASKS
 from .diagnosis import LONG_NAMES, diagnose
 from .latency import KINDS, QUANTILES
 from .packed import pack_all
@@ -83,10 +83,8 @@ def format_where(facts):
         rows.append([f'<span class="swatch fill-{heading}"></span>{LONG_NAMES[heading]}', time(account.times[heading]),
                      f"{share * 100:.1f} %"])
         if heading == IN_TASKS and samples.enough:
-            states = [(ON_CPU, samples.share(ON_CPU)), (NO_CPU, samples.share(NO_CPU))]
-            states += [(f"off CPU in {call}", part) for part, call in samples.calls()[:5]]
             rows += [[f'<span class="inner">{escape(name)}</span>', time(part * account.times[IN_TASKS]),
-                      f"{part * share * 100:.1f} %"] for name, part in states if part > 0]
+                      f"{part * share * 100:.1f} %"] for name, part in samples.states()]
     note = (f"All time of {plural(account.workers, 'worker')}, from the first event of each to its last: {time(account.total)}. "
             f"Inside tasks by {samples.count:,} samples.")
     return section("where", "Where the workers’ time went", f'<div class="stack">{"".join(bars)}</div>',

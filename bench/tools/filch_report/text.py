@@ -3,7 +3,7 @@
 import textwrap
 import unicodedata
 
-from .account import HEADINGS, IN_TASKS, NO_CPU, ON_CPU
+from .account import HEADINGS, IN_TASKS
 from .diagnosis import LONG_NAMES, diagnose
 from .latency import KINDS, QUANTILES
 from .units import digits, nanoseconds, number, per_cent, plural, time
@@ -87,10 +87,8 @@ def format_where(facts):
         share = account.share(heading)
         lines.append(f"  {LONG_NAMES[heading]:<28}{time(account.times[heading]):>10}{share * 100:>7.1f} %  {bar(share)}".rstrip())
         if heading == IN_TASKS and samples.enough:
-            states = [(ON_CPU, samples.share(ON_CPU)), (NO_CPU, samples.share(NO_CPU))]
-            states += [(f"off CPU in {shorten(call, 14)}", part) for part, call in samples.calls()[:5]]
-            lines += [f"    {name:<26}{time(part * account.times[IN_TASKS]):>10}{part * share * 100:>7.1f} %"
-                      for name, part in states if part > 0]
+            lines += [f"    {shorten(name, 26):<26}{time(part * account.times[IN_TASKS]):>10}{part * share * 100:>7.1f} %"
+                      for name, part in samples.states()]
     title = f"Where the workers' time went ({plural(account.workers, 'worker')}, {time(account.total)})"
     if account.outside_tasks:
         lines.append(f"  Threads outside ran tasks for {time(account.outside_tasks)} more.")

@@ -11,9 +11,11 @@ from collections import Counter, defaultdict
 
 from .reader import Cut, Reader
 
-TASK, CHILD, WORKER, BLOCK = range(4)
-KINDS = {"task": TASK, "child": CHILD, "worker": WORKER, "block": BLOCK}
-ENDS = ("done", "wait", "yield", "block", "gone")
+TASK, CHILD, WORKER, BLOCK, OUTSIDE = range(5)
+KINDS = {"task": TASK, "child": CHILD, "worker": WORKER, "block": BLOCK, "outside": OUTSIDE}
+ENDS = ("done", "wait", "yield", "block", "gone", "nested")
+# What a thread was in, where the kernel does not tell.
+UNKNOWN_CALL = "?"
 # What a track does is told apart by these names of worker slices.
 SEARCH, PARK, PERMIT = "search", "park", "permit"
 NONE = -1
@@ -157,7 +159,7 @@ def add_sample(trace, event):
         return
     args = event.get("args") or {}
     trace.samples.append((trace.track_index(event["tid"]), float(event["ts"]), event["name"] == "on cpu",
-                          str(args.get("in", "")), float(args.get("cpu_us", 0.0)), args.get("task")))
+                          str(args.get("in", UNKNOWN_CALL)), float(args.get("cpu_us", 0.0)), args.get("task")))
 
 
 def add_metadata(trace, event):
