@@ -83,6 +83,12 @@ def lock_held():
     return Machine(4).run(all_of(tasks))
 
 
+def lock_on_shared_machine():
+    """As above, but two tasks at a time, which have a processor for a third of the time that they could use one."""
+    tasks = [(once(run(0.2 * MS), lock(4 * MS)), "do_file", None) for _ in range(200)]
+    return Machine(2, speed=0.33).run(all_of(tasks))
+
+
 def huge_at_end():
     tasks = [(once(run(5 * MS)), "do_file", f"dir/file{place}") for place in range(200)]
     tasks.append((once(run(600 * MS)), "do_file", "dir/huge & <b>big</b> \"file\"</script>"))

@@ -316,7 +316,7 @@ class Diagnosis(WithFiles):
         self.check(programs.limit_too_low, "limit", "the only permit of pool batch", "3 of 4 processors are free", "from 1 to 4")
 
     def test_lock_held_in_tasks(self):
-        self.check(programs.lock_held, "lock", "futex", "do_file", "About one task at a time")
+        self.check(programs.lock_held, "lock", "futex", "of 4 tasks in progress 1.2 get on", "do_file", "About one task at a time")
 
     def test_huge_task_at_the_end(self):
         self.check(programs.huge_at_end, "long-task", "at the end", 'dir/huge & <b>big</b> "file"</script>', "600 ms",
@@ -348,6 +348,21 @@ class Diagnosis(WithFiles):
 
     def test_a_gate(self):
         self.check(programs.gated, "gate", "1.9 are suspended before a gate")
+
+    def test_a_lock_on_a_machine_that_others_use(self):
+        """What other processes take does not hide it."""
+        self.check(programs.lock_on_shared_machine, "lock", "time without a processor left aside")
+
+    def test_no_claim_where_tasks_had_no_processor_and_samples_are_few(self):
+        def program():
+            return programs.files(8, 5 * MS, workers=2, sample_every=1e9, speed=0.3)
+        self.check(program, "unclear", "12.0 ms of CPU time for 40.0 ms in tasks")
+
+    def test_the_last_seconds_only(self):
+        trace = programs.healthy().trace()
+        trace["otherData"].update(duration_us=60e6, last_us=500 * MS, cpu_us=100e6)
+        _, _, remarks = diagnosis.diagnose(self.facts(trace))
+        self.assertIn("The trace holds the last 500 ms only", " ".join(remarks))
 
     def test_nothing_definite(self):
         self.check(programs.half_busy, "unclear", "No single cause")

@@ -105,6 +105,14 @@ class Samples:
     def enough(self):
         return self.count >= FEW_SAMPLES
 
+    def share_when_let(self, states):
+        """Of the task time without what passed ready to run with no processor, which is nothing that tasks do: the share of
+        these states; 0.0 when too few samples are left."""
+        let = 1 - self.share(NO_CPU)
+        if self.count * let < FEW_SAMPLES:
+            return 0.0
+        return sum(self.share(state) for state in states) / let
+
     def share(self, state):
         return self.shares.get(state, 0.0)
 

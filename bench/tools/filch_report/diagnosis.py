@@ -53,10 +53,6 @@ def tasks_of(value):
     return f"{number(value)} task{' is' if number(value) == '1' else 's are'}"
 
 
-def futex_share(facts):
-    return sum(facts.samples.share(call) for call in FUTEX)
-
-
 def other_calls(facts):
     """System calls that are no lock's: (share of the task time, name)."""
     return [(share, call) for share, call in facts.samples.calls() if call not in FUTEX and call != UNKNOWN_CALL]
@@ -90,20 +86,23 @@ def nothing_ran(facts):
     return Finding("nothing", "No task ran while the trace was taken.", state=UNCLEAR)
 
 
+def of_task_time(facts):
+    """What a share is of that leaves out time without a processor."""
+    return "of the task time" + (", time without a processor left aside," if facts.samples.share(NO_CPU) > 0.1 else "")
+
+
 def lock(facts):
     """A quarter of the task time in futex cannot be chance: with n samples the error is at most 1/sqrt(n), and there are at
-    least twenty. A lock that serialises leaves about one task on a processor, although more are in progress."""
-    share = futex_share(facts)
-    if not facts.samples.enough or share < 0.25:
+    least twenty. A lock that serialises lets about one task get on, although more are in progress."""
+    share = facts.samples.share_when_let(FUTEX)
+    if share < 0.25 or facts.load.mean() < 1.3:
         return None
-    on_cpu = facts.load.mean() * facts.samples.share(ON_CPU)
-    if facts.load.mean() < 1.3:
-        return None
-    sentence = (f"Tasks wait for a lock: {per_cent(share)} of the task time is off the processor in futex, and of "
-                f"{number(facts.load.mean())} tasks in progress only {number(on_cpu)} {is_are(on_cpu)} on a processor at a "
-                f"time{named(facts, FUTEX)}.")
+    get_on = facts.load.mean() * (1 - share)
+    sentence = (f"Tasks wait for a lock: {per_cent(share)} {of_task_time(facts)} is off the processor in futex, so that of "
+                f"{number(facts.load.mean())} tasks in progress {number(get_on)} {'gets' if number(get_on) == '1' else 'get'} on "
+                f"at a time{named(facts, FUTEX)}.")
     evidence = []
-    if on_cpu < 1.35:
+    if get_on < 1.35:
         evidence.append("About one task at a time gets on: the lock is held for most of a task, and more workers or a "
                         "higher limit would only wait for it too.")
     return Finding("lock", sentence, evidence, "Shorten what is done under the lock, or split the lock.")
@@ -252,11 +251,11 @@ def little_parallelism(facts):
 def waiting_for_io(facts):
     """Two fifths of the task time in system calls that block."""
     calls = other_calls(facts)
-    share = sum(part for part, _ in calls)
-    if not facts.samples.enough or share < 0.4:
+    share = facts.samples.share_when_let([call for _, call in calls])
+    if share < 0.4:
         return None
     listed = ", ".join(f"{call} {per_cent(part)}" for part, call in calls[:3])
-    sentence = (f"Tasks wait for input and output: {per_cent(share)} of the task time is off the processor in system calls "
+    sentence = (f"Tasks wait for input and output: {per_cent(share)} {of_task_time(facts)} is off the processor in system calls "
                 f"({listed}){named(facts, [call for _, call in calls])}.")
     found, evidence, free = saturation(facts), [], free_processors(facts)
     advice = "Overlap more of it: a higher limit, or filch_blocking."
@@ -273,8 +272,25 @@ def unknown_machine(facts):
                    "is unknown.", state=UNCLEAR)
 
 
+def some_lock(facts):
+    """A loss worth a remark: a tenth of the task time, beyond two standard errors."""
+    share, count = facts.samples.share_when_let(FUTEX), facts.samples.count * (1 - facts.samples.share(NO_CPU))
+    if not share or share >= 0.25 or share - 2 * (share * (1 - share) / count) ** 0.5 < 0.1:
+        return None
+    return Finding("some-lock", f"Tasks wait for a lock for a part: {per_cent(share)} {of_task_time(facts)} is off the processor "
+                   f"in futex{named(facts, FUTEX)}.", advice="Shorten what is done under the lock, or split the lock.")
+
+
+def off_cpu(facts):
+    """The process has had clearly less CPU time than its tasks took, although too few samples say where they were."""
+    ran = facts.load.mean() * facts.load.window
+    return bool(facts.cpu and not facts.samples.enough and not facts.keeps_last and facts.cpu < 0.7 * ran)
+
+
 def healthy(facts):
     """Of what could run, four fifths did; or the processors were busy."""
+    if off_cpu(facts):
+        return None
     busy = facts.load.mean() / facts.usable
     used = facts.cpu / (facts.wall * facts.usable) if facts.wall else 0.0
     if busy < 0.8 and used < 0.8:
@@ -290,7 +306,11 @@ def healthy(facts):
 
 
 RULES = (nothing_ran, lock, lone_task, limit, oversubscribed, gate, submitter, small_tasks, little_parallelism,
-         waiting_for_io, unknown_machine, healthy)
+         waiting_for_io, unknown_machine, healthy, some_lock)
+
+
+# Findings that say nothing new beside these.
+IMPLIED = {"parallelism": ("long-task", "submitter", "serial-part")}
 
 
 def no_single_cause(facts):
@@ -298,8 +318,10 @@ def no_single_cause(facts):
     parts = sorted(((time_, heading) for heading, time_ in account.times.items() if heading != IN_TASKS), reverse=True)
     where = f"; the largest part outside tasks is {LONG_NAMES[parts[0][1]]} ({per_cent(parts[0][0] / account.total)} of the " \
             "workers' time)" if parts and account.total and parts[0][0] > 0 else ""
+    evidence = [f"The process had {time(facts.cpu)} of CPU time for {time(facts.load.mean() * facts.load.window)} in tasks: they "
+                "waited for something, or for a processor, and there are too few samples to say which."] if off_cpu(facts) else []
     return Finding("unclear", f"No single cause stands out: {number(facts.load.mean())} tasks run at once where {facts.usable} "
-                   f"can{where}.", state=UNCLEAR)
+                   f"can{where}.", evidence, state=UNCLEAR)
 
 
 LONG_NAMES = {IN_TASKS: "in tasks", WAITS_PERMIT: "waiting for a permit", SEARCHES: "searching for work", "park": "parked",
@@ -311,6 +333,8 @@ def remarks(facts):
     found, load, trace = [], facts.load, facts.trace
     if load.window and load.window < 0.6 * facts.wall:
         found.append(f"Tasks ran during {time(load.window)} only, of {time(facts.wall)} that were traced.")
+    if facts.keeps_last:
+        found.append(f"The trace holds the last {time(facts.keeps_last)} only; counters and latencies are of all {time(facts.wall)}.")
     if facts.burdened and facts.parallelism >= facts.usable > facts.burdened_parallelism:
         found.append(f"With {time(facts.burden)} for each hand-over the parallelism falls from {number(facts.parallelism)} to "
                      f"{number(facts.burdened_parallelism)}: the tasks on the critical path are too small to be handed over.")
@@ -340,5 +364,5 @@ def diagnose(facts):
     found = [finding for finding in (rule(facts) for rule in RULES) if finding]
     if not found:
         found = [no_single_cause(facts)]
-    others = [finding for finding in found[1:] if finding.state == BAD]
+    others = [finding for finding in found[1:] if finding.state == BAD and found[0].key not in IMPLIED.get(finding.key, ())]
     return found[0], others, remarks(facts)

@@ -24,6 +24,8 @@ class Facts:
         self.wall = trace.wall
         self.limit = sum(int(pool.get("max_concurrency") or 0) for pool in self.used_pools()) or self.account.workers
         self.processors = trace.processors
+        # A flight recorder keeps the last microseconds only; its counters are of the whole time.
+        self.keeps_last = float(trace.other.get("last_us") or 0.0)
         self.cpu = float(trace.other.get("cpu_us") or 0.0)
         self.outside_waits = {}
         self.graph = graph_.build(trace, self.without_outside_waits)

@@ -148,7 +148,7 @@ def pack_all(facts):
     for name, _, _ in facts.tasks.by_name:
         colours.setdefault(name, len(colours))
     return {
-        "unit": unit, "wall": facts.wall, "texts": trace.texts, "groups": groups, "slices": slices,
+        "unit": unit, "first": min(trace.slices.start) if facts.keeps_last else 0, "wall": facts.wall, "texts": trace.texts, "groups": groups, "slices": slices,
         "tracks": [{"name": track.name, "worker": track.is_worker} for track in trace.tracks],
         "suspended": {"rows": rows, "reasons": reasons, **suspensions}, "flows": pack_flows(trace, unit),
         "counters": pack_counters(trace, unit), "colours": [colours.get(text, -1) for text in trace.texts]}

@@ -42,8 +42,8 @@
         counters.push({ ...counter, ...await unpackAll(counter, ["at", "queued", "permits", "running", "suspended"]) });
 
     // Times in the view are in units of data.unit microseconds.
-    const whole = Math.max(1, data.wall / data.unit);
-    const view = { from: 0, to: whole };
+    const begin = data.first / data.unit, whole = Math.max(begin + 1, data.wall / data.unit);
+    const view = { from: begin, to: whole };
     let colours = {}, width = 0, height = 0, gutter = GUTTER_WIDE, lanes = [], selected = null, wanted = null, pending = false;
 
     function text(place) {
@@ -436,22 +436,22 @@
     }
 
     function show(from, to) {
-        const span = Math.min(whole, Math.max(20, to - from));
-        view.from = Math.min(Math.max(0, (from + to - span) / 2), whole - span);
+        const span = Math.min(whole - begin, Math.max(20, to - from));
+        view.from = Math.min(Math.max(begin, (from + to - span) / 2), whole - span);
         view.to = view.from + span;
         redraw();
     }
 
     function zoom(factor, x) {
         const at = toTime(x === undefined ? (gutter + width) / 2 : Math.max(gutter, x));
-        const span = Math.min(whole, Math.max(20, (view.to - view.from) * factor));
-        const from = Math.min(Math.max(0, at - (at - view.from) / (view.to - view.from) * span), whole - span);
+        const span = Math.min(whole - begin, Math.max(20, (view.to - view.from) * factor));
+        const from = at - (at - view.from) / (view.to - view.from) * span;
         show(from, from + span);
     }
 
     function pan(share) {
-        const span = view.to - view.from, from = Math.min(Math.max(0, view.from + share * span), whole - span);
-        show(from, from + span);
+        const by = share * (view.to - view.from);
+        show(view.from + by, view.to + by);
     }
 
     function laneAt(y) {
@@ -592,7 +592,7 @@
             if (row >= 0)
                 show(S.start[row] - S.duration[row] * 0.1, S.start[row] + S.duration[row] * 1.1);
         });
-        const actions = { in: () => zoom(0.5), out: () => zoom(2), left: () => pan(-0.4), right: () => pan(0.4), all: () => show(0, whole) };
+        const actions = { in: () => zoom(0.5), out: () => zoom(2), left: () => pan(-0.4), right: () => pan(0.4), all: () => show(begin, whole) };
         const keys = { w: "in", s: "out", a: "left", d: "right", "+": "in", "-": "out", ArrowLeft: "left", ArrowRight: "right", 0: "all" };
         canvas.addEventListener("keydown", (event) => {
             if (event.key === "Escape")

@@ -58,7 +58,8 @@ def format_tiles(facts):
     tiles = [("wall", time(facts.wall), ""),
              ("CPU", time(facts.cpu) if facts.cpu else "?", f"{per_cent(facts.utilisation)} of "
               + plural(facts.processors, "processor") if facts.processors else ""),
-             ("tasks", f"{facts.tasks.count:,}", f"{number(facts.load.mean())} at once on average")]
+             ("tasks", f"{facts.tasks.count:,}", f"{number(facts.load.mean())} at once on average"
+              + (f", {facts.tasks.stolen:,} stolen children" if facts.tasks.stolen else ""))]
     if facts.walk:
         tiles += [("work", time(facts.work), "all tasks"), ("span", time(facts.span), "the longest chain"),
                   ("parallelism", digits(facts.parallelism), f"burdened {digits(facts.burdened_parallelism)}"

@@ -63,10 +63,11 @@ def format_diagnosis(facts):
 
 def format_summary(facts):
     trace = facts.trace
+    stolen = f", {facts.tasks.stolen:,} stolen children" if facts.tasks.stolen else ""
     lines = [f"  wall {time(facts.wall)}   CPU {time(facts.cpu) if facts.cpu else 'unknown'}   "
              f"processors {facts.processors or 'unknown'}   utilisation of the processors "
              f"{per_cent(facts.utilisation) if facts.cpu else 'unknown'}",
-             f"  {plural(facts.tasks.count, 'task')} seen, {number(facts.load.mean())} at once on average from the first "
+             f"  {plural(facts.tasks.count, 'task')} seen{stolen}, {number(facts.load.mean())} at once on average from the first "
              f"to the last   {plural(trace.events, 'event')}, {int(trace.other.get('dropped') or 0):,} dropped"]
     rows = []
     for pool in trace.pools:

@@ -19,6 +19,8 @@ UNKNOWN_CALL = "?"
 # What a track does is told apart by these names of worker slices.
 SEARCH, PARK, PERMIT = "search", "park", "permit"
 NONE = -1
+# The parent of a stolen child whose parent is not known.
+NO_PARENT = -2
 
 
 class NotATrace(Exception):
@@ -120,7 +122,7 @@ def add_slice(trace, event):
     slices.queue.append(args.get("queue_us", -1.0))
     note = args.get("note")
     slices.note.append(NONE if note is None else intern(str(note)))
-    slices.parent.append(args.get("parent", NONE))
+    slices.parent.append(args.get("parent", NO_PARENT if args.get("stolen") else NONE))
     if start + duration > trace.last:
         trace.last = start + duration
 
