@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """A machine on paper that runs tasks and writes the trace that filch would write of them, to the microsecond.
 
-A body is a generator that yields what it does: run(us), off(us, call), lock(us), fork(work, span), submit(body, name), wait(id).
-Workers take tasks in the order of submission. Everything is exact, so that work, span and all times are known in advance.
+A body is a generator that yields what it does: run(us), off(us, call), lock(us), fork(work, span), submit(body, name),
+wait(id). Workers take tasks in the order of submission. Everything is exact, so that work, span and all times are known
+in advance.
 """
 import heapq
 import json
@@ -51,8 +52,8 @@ class Task:
 
 
 class Machine:
-    """processors is what the trace claims; `workers` tasks run at once at most, which is the limit as well. A thread that can
-    run has a processor for `speed` of the time."""
+    """processors is what the trace claims; `workers` tasks run at once at most, which is the limit as well. A thread
+    that can run has a processor for `speed` of the time."""
 
     def __init__(self, workers, processors=None, gap=0.0, handover=0.0, sample_every=5000.0, speed=1.0, samples_outside=False):
         self.workers, self.processors, self.gap, self.handover = workers, processors or workers, gap, handover

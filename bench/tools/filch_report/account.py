@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Where the threads' time went: every moment of a worker's track, from its first event to its last, belongs to one heading.
+"""Where the threads' time went: every moment of a worker's track, from its first event to its last, belongs to one
+heading.
 
-A moment belongs to the innermost slice that covers it, spawned children aside, which are part of their task. What no slice
-covers is the runtime's own work between two tasks. Inside tasks the samples say what the thread did: it ran on a processor,
-or was in a system call that blocked, or could have run and had no processor.
+A moment belongs to the innermost slice that covers it, spawned children aside, which are part of their task. What no
+slice covers is the runtime's own work between two tasks. Inside tasks the samples say what the thread did: it ran on a
+processor, or was in a system call that blocked, or could have run and had no processor.
 """
 from collections import Counter, defaultdict
 
@@ -20,8 +21,8 @@ ROUNDING = 0.002
 
 
 class Account:
-    """times: heading: microseconds over all workers; by_track: the same for each; running: (start, stop, id) of the outermost
-    task slices on any track, in the order of their starts."""
+    """times: heading: microseconds over all workers; by_track: the same for each; running: (start, stop, id) of the
+    outermost task slices on any track, in the order of their starts."""
 
     def __init__(self, trace):
         self.trace = trace
@@ -71,9 +72,10 @@ class Account:
 class Samples:
     """What threads did inside tasks: shares of the task time by system call, and of whom.
 
-    A sample says "on cpu" of a thread that can run, whether it has a processor or not. How long these threads really ran is
-    told by their CPU clocks: what is missing is time without a processor. The ratio is taken over the whole trace, as states
-    between two samples are not known. ran: CPU time of all workers, from the first sample of each to its last.
+    A sample says "on cpu" of a thread that can run, whether it has a processor or not. How long these threads really
+    ran is told by their CPU clocks: what is missing is time without a processor. The ratio is taken over the whole
+    trace, as states between two samples are not known. ran: CPU time of all workers, from the first sample of each to
+    its last.
     """
 
     def __init__(self, trace):
@@ -106,8 +108,8 @@ class Samples:
         return self.count >= FEW_SAMPLES
 
     def share_when_let(self, states):
-        """Of the task time without what passed ready to run with no processor, which is nothing that tasks do: the share of
-        these states; 0.0 when too few samples are left."""
+        """Of the task time without what passed ready to run with no processor, which is nothing that tasks do: the
+        share of these states; 0.0 when too few samples are left."""
         let = 1 - self.share(NO_CPU)
         if self.count * let < FEW_SAMPLES:
             return 0.0

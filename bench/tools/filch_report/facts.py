@@ -117,8 +117,8 @@ class Facts:
                             "; the graph is missing or lacks its end, so that work and span are too small or unknown."))
         dropped = int(trace.other.get("dropped") or 0)
         if dropped:
-            found.append(f"{dropped} events were dropped, as the rings were full: times in tasks, the lists of tasks, work "
-                         "and span are too small (the pools' counters and histograms are whole).")
+            found.append(f"{dropped} events were dropped, as the rings were full: times in tasks, the lists of tasks, "
+                         "work and span are too small (the pools' counters and histograms are whole).")
         if self.graph and self.graph.unfinished and not trace.cut:
             found.append(f"{self.graph.unfinished} tasks were still running at the end: they count for as long as they ran.")
         if self.walk and self.walk.unresolved:
@@ -130,8 +130,8 @@ class Facts:
 
 
 def measure_burden(trace):
-    """Microseconds that a hand-over to an idle track takes: the median over flows whose receiver had nothing to run when
-    they were sent. 0.0 when there are too few of them."""
+    """Microseconds that a hand-over to an idle track takes: the median over flows whose receiver had nothing to run
+    when they were sent. 0.0 when there are too few of them."""
     by_track = defaultdict(list)
     slices = trace.slices
     receivers = {flow[3] for flow in trace.flows}

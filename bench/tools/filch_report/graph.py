@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The computation's graph, from the log of a trace: its work, its span, and the path that is the span.
 
-An instance is one run of a task, an outside thread, or a promise. Rows give its local depth: how long its own longest chain
-of execution is up to there, waits not counted. Its absolute depth is the earliest time at which it could get there with any
-number of processors: a chain of marks says from where it counts. A mark is made at the start (where the submitter stood, or
-the end of the last predecessor) and at each wait whose target ends later than the waiter gets there; it remembers the mark
-that it follows from, and so the longest path can be walked back from its end (Cilkview: He, Leiserson, Leiserson, SPAA 2010).
+An instance is one run of a task, an outside thread, or a promise. Rows give its local depth: how long its own longest
+chain of execution is up to there, waits not counted. Its absolute depth is the earliest time at which it could get
+there with any number of processors: a chain of marks says from where it counts. A mark is made at the start (where the
+submitter stood, or the end of the last predecessor) and at each wait whose target ends later than the waiter gets
+there; it remembers the mark that it follows from, and so the longest path can be walked back from its end (Cilkview:
+He, Leiserson, Leiserson, SPAA 2010).
 
 A burden is added to each hand-over that lies on a path: a submit, a steal, a wake-up.
 
@@ -141,9 +142,10 @@ def finish(graph, trace):
 class Walk:
     """One pass over the rows: where each instance stands, absolutely, with a burden per hand-over.
 
-    A mark is (local depth, absolute depth there, instance, the mark it follows from, the local depth of that one). The marks
-    of an instance rise in both depths; the last one at or before a depth is what counts there. A strand that goes back from
-    an unstolen child to the parent's continuation goes back in depth, and so may wait at a lower depth than a mark has.
+    A mark is (local depth, absolute depth there, instance, the mark it follows from, the local depth of that one). The
+    marks of an instance rise in both depths; the last one at or before a depth is what counts there. A strand that goes
+    back from an unstolen child to the parent's continuation goes back in depth, and so may wait at a lower depth than a
+    mark has.
     """
 
     def __init__(self, graph, burden=0.0):

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Threads outside the pools: which of their time is their own.
 
-Their depth runs with the clock except in filch's own waits. A main loop that sleeps in poll until the completions queue's
-eventfd is readable waits for tasks as well, and nothing in the log says so: its depth would make it the longest chain of any
-program. What the log has is that the thread took the result of a task at a time, and that the task had ended so much earlier.
-Where the thread was mostly off the processor, the time between the row before and the task's end is taken for waiting.
+Their depth runs with the clock except in filch's own waits. A main loop that sleeps in poll until the completions
+queue's eventfd is readable waits for tasks as well, and nothing in the log says so: its depth would make it the longest
+chain of any program. What the log has is that the thread took the result of a task at a time, and that the task had
+ended so much earlier. Where the thread was mostly off the processor, the time between the row before and the task's end
+is taken for waiting.
 """
 from collections import Counter
 
@@ -27,8 +28,8 @@ def own_times(rows):
 
 
 def who_waits(trace, rows, cpu_of_others):
-    """Ids of the outside threads that were mostly off the processor in their own time: by their samples, or, as they have
-    none, by what is left of the process's CPU time for all of them."""
+    """Ids of the outside threads that were mostly off the processor in their own time: by their samples, or, as they
+    have none, by what is left of the process's CPU time for all of them."""
     own, tracks = own_times(rows)
     on, count = Counter(), Counter()
     for place, _, running, _, _, task in trace.samples:

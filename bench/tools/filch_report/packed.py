@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The slices, suspensions, flows and counters of a trace as columns for the page: unsigned 32-bit numbers, packed by zlib.
+"""The slices, suspensions, flows and counters of a trace as columns for the page: unsigned 32-bit numbers, packed by
+zlib.
 
-Times are counted in units, which are nanoseconds unless the trace is longer than 2^32 of them. Slices are sorted by track,
-depth of nesting and start, and starts are given as differences, which pack well. A page stays below 10 bytes per slice so.
+Times are counted in units, which are nanoseconds unless the trace is longer than 2^32 of them. Slices are sorted by
+track, depth of nesting and start, and starts are given as differences, which pack well. A page stays below 10 bytes per
+slice so.
 """
 import base64
 import sys

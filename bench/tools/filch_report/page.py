@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The report as one page for a browser: text and pictures made here, and a timeline drawn by page.js. Nothing is fetched."""
+"""The report as one page for a browser: text and pictures made here, and a timeline that a script draws. Nothing is fetched."""
 import json
 import os
 from html import escape
@@ -11,6 +11,7 @@ from .latency import KINDS, QUANTILES
 from .packed import pack_all
 from .units import digits, nanoseconds, number, per_cent, plural, time
 
+SCRIPTS = [os.path.join("timeline", f"{name}.js") for name in ("model", "draw", "input")]
 HERE = os.path.dirname(os.path.abspath(__file__))
 STATES = {"good": "Diagnosis", "bad": "What limits the speed-up", "unclear": "No clear cause"}
 
@@ -86,8 +87,8 @@ def format_where(facts):
         if heading == IN_TASKS and samples.enough:
             rows += [[f'<span class="inner">{escape(name)}</span>', time(part * account.times[IN_TASKS]),
                       f"{part * share * 100:.1f} %"] for name, part in samples.states()]
-    note = (f"All time of {plural(account.workers, 'worker')}, from the first event of each to its last: {time(account.total)}. "
-            f"Inside tasks by {samples.count:,} samples.")
+    note = (f"All time of {plural(account.workers, 'worker')}, from the first event of each to its last: "
+            f"{time(account.total)}. Inside tasks by {samples.count:,} samples.")
     return section("where", "Where the workers’ time went", f'<div class="stack">{"".join(bars)}</div>',
                    table(["", "time", "share"], rows, (1, 2)), note=note)
 
@@ -129,9 +130,9 @@ def format_what_if(facts):
         mark = ' <span class="dim">limit</span>' if workers == facts.limit else ""
         rows.append([f"{workers}{mark}", time(took), digits(alone / took) if took else "",
                      time(max(facts.work / workers, facts.span)), time(facts.work / workers + facts.span)])
-    note = ("The recorded tasks on other numbers of workers, by greedy list scheduling. Tasks take as long as they took, so that "
-            "what they lost to a lock, a disk or a processor that others had stays lost. The band lies between the bounds of "
-            "greedy scheduling (Brent).")
+    note = ("The recorded tasks on other numbers of workers, by greedy list scheduling. Tasks take as long as they "
+            "took, so that what they lost to a lock, a disk or a processor that others had stays lost. The band lies "
+            "between the bounds of greedy scheduling (Brent).")
     return section("what-if", "What if there were more workers", '<div class="beside">' + charts.curve(facts)
                    + table(["workers", "time", "speed-up", "at best", "at worst"], rows, range(5)) + "</div>", note=note)
 
@@ -203,4 +204,7 @@ def write(facts, file, heading):
 <main>{body}</main>
 <script type="application/json" id="data">""")
     file.write(inline_json(pack_all(facts)))
-    file.write(f"</script>\n<script>\n{read_beside('page.js')}</script>\n</body></html>\n")
+    file.write("</script>\n")
+    if facts.trace.slices.kind:
+        file.write(f'<script type="module">\n{"".join(read_beside(name) for name in SCRIPTS)}</script>\n')
+    file.write("</body></html>\n")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Tasks as wholes: the longest, the most delayed, and sums by name. A task is all stretches with its id; a stolen child is one
-too, but is counted apart."""
+"""Tasks as wholes: the longest, the most delayed, and sums by name. A task is all stretches with its id; a stolen child
+is one too, but is counted apart."""
 import heapq
 
 from .trace import NONE, TASK

@@ -67,8 +67,8 @@ def format_summary(facts):
     lines = [f"  wall {time(facts.wall)}   CPU {time(facts.cpu) if facts.cpu else 'unknown'}   "
              f"processors {facts.processors or 'unknown'}   utilisation of the processors "
              f"{per_cent(facts.utilisation) if facts.cpu else 'unknown'}",
-             f"  {plural(facts.tasks.count, 'task')} seen{stolen}, {number(facts.load.mean())} at once on average from the first "
-             f"to the last   {plural(trace.events, 'event')}, {int(trace.other.get('dropped') or 0):,} dropped"]
+             f"  {plural(facts.tasks.count, 'task')} seen{stolen}, {number(facts.load.mean())} at once on average from "
+             f"the first to the last   {plural(trace.events, 'event')}, {int(trace.other.get('dropped') or 0):,} dropped"]
     rows = []
     for pool in trace.pools:
         stats = pool.get("stats") or {}
@@ -154,6 +154,6 @@ def format_what_if(facts):
 
 def report(facts, title):
     start = str(facts.trace.other.get("start_realtime") or "")
-    parts = [shorten(f"filch-report: {title}" + (f", {start}" if start else ""), WIDTH), format_diagnosis(facts), format_summary(facts), format_where(facts), format_parallelism(facts),
+    parts = [printable(f"filch-report: {title}" + (f", {start}" if start else "")), format_diagnosis(facts), format_summary(facts), format_where(facts), format_parallelism(facts),
              format_path(facts), format_tasks(facts), format_latencies(facts), format_what_if(facts)]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A trace in memory: slices, samples, counters and flows as columns, the log of the computation as it stands in the file.
+"""A trace in memory: slices, samples, counters and flows as columns, the log of the computation as it stands in the
+file.
 
-Times are microseconds from the trace's start. A slice is a row of Slices; its track is an index into Trace.tracks, its name
-and note are indices into Trace.texts, and -1 is none.
+Times are microseconds from the trace's start. A slice is a row of Slices; its track is an index into Trace.tracks, its
+name and note are indices into Trace.texts, and -1 is none.
 """
 import gzip
 import re
