@@ -55,7 +55,8 @@ class Machine:
     """processors is what the trace claims; `workers` tasks run at once at most, which is the limit as well. A thread
     that can run has a processor for `speed` of the time."""
 
-    def __init__(self, workers, processors=None, gap=0.0, handover=0.0, sample_every=5000.0, speed=1.0, samples_outside=False):
+    def __init__(self, workers, processors=None, gap=0.0, handover=0.0, sample_every=5000.0, speed=1.0,
+                 samples_outside=False):
         self.workers, self.processors, self.gap, self.handover = workers, processors or workers, gap, handover
         self.pool, self.sample_every, self.speed = "batch", sample_every, speed
         self.samples_outside = samples_outside
@@ -234,7 +235,8 @@ class Machine:
             return
         self.stop(task, "wait")
         task.suspended = self.now
-        self.event("b", self.now, task.track, cat="suspended", id=f"{task.id}.{task.n}", name=task.name, args={"for": "wait"})
+        self.event("b", self.now, task.track, cat="suspended", id=f"{task.id}.{task.n}", name=task.name,
+                   args={"for": "wait"})
         self.suspended += 1
         self.level()
 
@@ -302,8 +304,8 @@ class Machine:
         tracks = [{"tid": tid, "pool": 0, "worker": tid - 1, "name": f"{self.pool}/{tid - 1}"}
                   for tid in range(1, self.workers + 1)]
         tracks.append({"tid": self.outside, "pool": None, "name": "thread main"})
-        metadata = [{"ph": "M", "pid": 4242, "tid": track["tid"], "name": "thread_name", "args": {"name": track["name"]}}
-                    for track in tracks]
+        metadata = [{"ph": "M", "pid": 4242, "tid": track["tid"], "name": "thread_name",
+                     "args": {"name": track["name"]}} for track in tracks]
         metadata.insert(0, {"ph": "M", "pid": 4242, "tid": 0, "name": "process_name", "args": {"name": "machine"}})
         cpu = self.speed * sum((stop - start) * on for _, start, stop, on, _, _ in self.states)
         return {
@@ -311,8 +313,8 @@ class Machine:
             + self.sampled(),
             "otherData": {
                 "version": "0.1.0", "command": "machine on paper", "cpus": self.processors,
-                "start_realtime": "2026-01-02T03:04:05Z", "duration_us": round(self.now, 3), "dropped": 0, "ticks_per_us": 1000,
-                "cpu_us": round(cpu, 3), "event_ns": 10, "sample_every_us": self.sample_every,
+                "start_realtime": "2026-01-02T03:04:05Z", "duration_us": round(self.now, 3), "dropped": 0,
+                "ticks_per_us": 1000, "cpu_us": round(cpu, 3), "event_ns": 10, "sample_every_us": self.sample_every,
                 "pools": [{"name": self.pool, "id": 0, "max_concurrency": self.claimed_limit, "min_workers": 1,
                            "stats": {"submitted": self.next - 1, "run": self.ran, "stolen": 0, "parks": 3, "wakes": 2},
                            "latency": {}}]},
@@ -324,6 +326,7 @@ def dump(trace, file):
     file.write('{"displayTimeUnit":"ns","traceEvents":[\n')
     file.write(",\n".join(json.dumps(event, separators=(",", ":")) for event in trace["traceEvents"]))
     file.write('\n],\n"otherData":' + json.dumps(trace["otherData"]) + ',\n"filch":{"tracks":'
-               + json.dumps(trace["filch"]["tracks"]) + ',\n"names":' + json.dumps(trace["filch"]["names"]) + ',\n"log":[\n')
+               + json.dumps(trace["filch"]["tracks"]) + ',\n"names":' + json.dumps(trace["filch"]["names"])
+               + ',\n"log":[\n')
     file.write(",\n".join(json.dumps(row, separators=(",", ":")) for row in trace["filch"]["log"]))
     file.write("\n]}}\n")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Programs for the machine on paper: shapes whose work and span are known in closed form, and faults that are planted."""
+"""Programs for the machine on paper: shapes whose work and span are known in closed form, and planted faults."""
 from machine import Machine, fork, lock, off, poll, run, submit, wait
 
 MS = 1000.0

@@ -64,7 +64,7 @@ class Facts:
     @property
     def usable(self):
         """How many tasks can run at once: what limits the workers, the limit or the processors."""
-        return min(self.limit, self.processors) if self.processors and self.limit else self.limit or self.processors or 1
+        return min([most for most in (self.limit, self.processors) if most], default=1)
 
     @property
     def utilisation(self):
@@ -72,7 +72,7 @@ class Facts:
         return self.cpu / (self.wall * self.processors) if self.wall > 0 and self.processors else 0.0
 
     def critical_names(self):
-        """[(name, microseconds on the critical path, steps)], the longest first; and who took part most, by instance."""
+        """[(name, microseconds on the critical path, steps)], the longest first; and microseconds by instance."""
         by_name, steps, by_instance = Counter(), Counter(), Counter()
         for instance, low, high in self.path:
             name = self.graph.name_of(instance)
@@ -108,6 +108,13 @@ class Facts:
                 found.append((workers, plan.run(workers)))
         return found
 
+    def at_best(self, workers):
+        """Microseconds: no schedule is shorter. at_worst: no greedy one is longer (Brent; Graham)."""
+        return max(self.work / workers, self.span)
+
+    def at_worst(self, workers):
+        return self.work / workers + self.span
+
     def incomplete(self):
         """Sentences that say what the trace lacks, and which figures suffer by it."""
         found, trace = [], self.trace
@@ -120,7 +127,8 @@ class Facts:
             found.append(f"{dropped} events were dropped, as the rings were full: times in tasks, the lists of tasks, "
                          "work and span are too small (the pools' counters and histograms are whole).")
         if self.graph and self.graph.unfinished and not trace.cut:
-            found.append(f"{self.graph.unfinished} tasks were still running at the end: they count for as long as they ran.")
+            found.append(f"{self.graph.unfinished} tasks were still running at the end: they count for as long as they "
+                         "ran.")
         if self.walk and self.walk.unresolved:
             found.append(f"{self.walk.unresolved} waits lead to tasks whose ends are not in the trace: the span may be "
                          "too small.")

@@ -24,8 +24,8 @@ LENGTHS = {SUBMIT: 6, START: 6, END: 6, WAIT: 5, NEED: 4, JOIN: 6, COMPLETE: 5}
 
 
 class Instance:
-    __slots__ = ("id", "name", "outside", "promise", "submitted", "started", "ended", "by", "by_depth", "needs", "events",
-                 "work", "span", "status", "track", "parent", "spawn_depth")
+    __slots__ = ("id", "name", "outside", "promise", "submitted", "started", "ended", "by", "by_depth", "needs",
+                 "events", "work", "span", "status", "track", "parent", "spawn_depth")
 
     def __init__(self, id_):
         self.id, self.name, self.outside, self.promise = id_, NO_NAME, False, False
@@ -125,7 +125,8 @@ def build(trace, prepare=lambda rows: rows):
 
 def finish(graph, trace):
     """Who has no end row ran at least for its slices, and a stolen child that nobody has joined hangs on its parent."""
-    open_ = {instance.id: instance for instance in graph.tasks() if instance.ended is None and instance.started is not None}
+    open_ = {instance.id: instance for instance in graph.tasks()
+             if instance.ended is None and instance.started is not None}
     graph.unfinished = len(open_)
     slices = trace.slices
     ran = defaultdict(float)
@@ -163,7 +164,8 @@ class Walk:
             self.begin(instances[row[2]])
         elif op == END:
             instance = instances[row[2]]
-            self.ends[instance] = self.reach(instance, max(row[3], instance.span)), self.mark_at(instance, row[3]), row[3]
+            at = self.reach(instance, max(row[3], instance.span))
+            self.ends[instance] = at, self.mark_at(instance, row[3]), row[3]
         elif op == WAIT or op == JOIN:
             instance = instances[row[2]]
             self.reach(instance, row[3])

@@ -97,9 +97,10 @@ def lock(facts):
     if share < 0.25 or facts.load.mean() < 1.3:
         return None
     get_on = facts.load.mean() * (1 - share)
+    gets = "gets" if number(get_on) == "1" else "get"
     sentence = (f"Tasks wait for a lock: {per_cent(share)} {of_task_time(facts)} is off the processor in futex, so "
-                f"that of {number(facts.load.mean())} tasks in progress {number(get_on)} {'gets' if number(get_on) == '1' else 'get'} on "
-                f"at a time{named(facts, FUTEX)}.")
+                f"that of {number(facts.load.mean())} tasks in progress {number(get_on)} {gets} on at a time"
+                f"{named(facts, FUTEX)}.")
     evidence = []
     if get_on < 1.35:
         evidence.append("About one task at a time gets on: the lock is held for most of a task, and more workers or a "
@@ -148,6 +149,10 @@ def free_processors(facts):
     return max(0.0, facts.processors - facts.load.mean() * on_cpu - between)
 
 
+def free_ones(facts, free):
+    return f"{number(free)} of {plural(facts.processors, 'processor')} {is_are(free)} free"
+
+
 def limit(facts):
     """All permits in use and tasks queued for two fifths of the time, a limit below the processors, and of these half a
     one free at least. With a limit at or above the processors it is not the limit, but what the tasks wait for."""
@@ -158,8 +163,9 @@ def limit(facts):
     share, queued, name, most = found
     permits = f"the only permit of pool {name} is" if most == 1 else f"all {most} permits of pool {name} are"
     sentence = (f"The limit is too low: {permits} in use for {per_cent(share)} of the time while {tasks_of(queued)} "
-                f"queued on average, and {number(free)} of {plural(facts.processors, 'processor')} {is_are(free)} free.")
-    return Finding("limit", sentence, advice=f"Raise max_concurrency of {name} from {most} to {facts.processors} at first.")
+                f"queued on average, and {free_ones(facts, free)}.")
+    return Finding("limit", sentence,
+                   advice=f"Raise max_concurrency of {name} from {most} to {facts.processors} at first.")
 
 
 def oversubscribed(facts):
@@ -208,8 +214,8 @@ def submitter(facts):
     workers = f"{number(busy)} of {facts.usable} workers are busy on average"
     if between >= 0.5 * own:
         each = between / max(1, len(depths) - 1)
-        return Finding("submitter", f"Tasks come too slowly: {inside}, as it submits one task each {time(each)}, and {workers}.",
-                       advice="Let tasks find and submit the work, or submit more with each call.")
+        return Finding("submitter", f"Tasks come too slowly: {inside}, as it submits one task each {time(each)}, and "
+                       f"{workers}.", advice="Let tasks find and submit the work, or submit more with each call.")
     return Finding("serial-part", f"A serial part outside the tasks takes the time: {inside}, and submits no task for "
                    f"most of it; {workers}.", advice="Make a task of it that runs beside the others.")
 
@@ -260,7 +266,7 @@ def waiting_for_io(facts):
     advice = "Overlap more of it: a higher limit, or filch_blocking."
     if found and found[0] >= 0.4 and free >= 0.5:
         evidence.append(f"All {found[3]} permits of pool {found[2]} are in use for {per_cent(found[0])} of the time "
-                        f"with tasks queued, while {number(free)} of {plural(facts.processors, 'processor')} {is_are(free)} free.")
+                        f"with tasks queued, while {free_ones(facts, free)}.")
     return Finding("io", sentence, evidence, advice)
 
 
@@ -277,7 +283,8 @@ def some_lock(facts):
     if not share or share >= 0.25 or share - 2 * (share * (1 - share) / count) ** 0.5 < 0.1:
         return None
     return Finding("some-lock", f"Tasks wait for a lock for a part: {per_cent(share)} {of_task_time(facts)} is off the "
-                   f"processor in futex{named(facts, FUTEX)}.", advice="Shorten what is done under the lock, or split the lock.")
+                   f"processor in futex{named(facts, FUTEX)}.",
+                   advice="Shorten what is done under the lock, or split the lock.")
 
 
 def off_cpu(facts):
