@@ -160,6 +160,3 @@ class Load:
 
     def mean(self):
         return sum(count * time for count, time in self.at.items()) / self.window if self.window > 0 else 0.0
-
-    def time_with(self, low, high=1 << 30):
-        return sum(time for count, time in self.at.items() if low <= count <= high)

@@ -3,7 +3,7 @@
 import math
 from html import escape
 
-from .units import digits, nanoseconds
+from .units import digits, nanoseconds, plural
 
 WIDTH, HEIGHT = 340, 150
 LEFT, RIGHT, TOP, BOTTOM = 36, 10, 14, 24
@@ -97,7 +97,7 @@ def curve(facts):
     parts.append(f'<polyline class="curve" points="{path(1)}"/>')
     for row in rows:
         x, y = at(row[0], row[1])
-        parts.append(f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="3.2"><title>{row[0]} workers: {digits(row[1])} '
-                     "times as fast as one</title></circle>")
+        title = f"{plural(row[0], 'worker')}: {digits(row[1])} times as fast as one"
+        parts.append(f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="3.2"><title>{title}</title></circle>')
     return (f'<svg class="chart wide" viewBox="0 0 {CURVE_WIDTH} {CURVE_HEIGHT}" role="img" '
             f'aria-label="speed-up over workers">{"".join(parts)}</svg>')

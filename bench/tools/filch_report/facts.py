@@ -12,7 +12,8 @@ from .trace import PARK, SEARCH, TASK, WORKER
 
 # The median of fewer hand-overs is not worth the name.
 FEW_HANDOVERS = 5
-FEW_COUNTERS = 20
+# Microseconds: what is less is what rounding leaves of nothing.
+SHORTEST = 0.0005
 
 
 class Facts:
@@ -79,24 +80,11 @@ class Facts:
             by_name[name] += high - low
             steps[name] += 1
             by_instance[instance] += high - low
-        return [(name, time, steps[name]) for name, time in by_name.most_common()], by_instance
+        return [(name, time, steps[name]) for name, time in by_name.most_common() if time > SHORTEST], by_instance
 
     def outside_on_path(self):
         """Microseconds of the critical path that outside threads ran."""
         return sum(high - low for instance, low, high in self.path if instance.outside)
-
-    def counter_rows(self):
-        """[(ts, weight, queued, permits, running, suspended)] summed over the pools, while tasks ran. A sample of the
-        counters holds until the next."""
-        at = defaultdict(lambda: [0, 0, 0, 0])
-        for rows in self.trace.counters.values():
-            for ts, args in rows:
-                row = at[ts]
-                for place, key in enumerate(("queued", "permits", "running", "suspended")):
-                    row[place] += int(args.get(key, 0))
-        times = [ts for ts in sorted(at) if self.load.first <= ts <= self.load.last]
-        ends = times[1:] + [self.load.last]
-        return [(ts, max(0.0, end - ts), *at[ts]) for ts, end in zip(times, ends)]
 
     def simulate(self):
         """[(workers, microseconds)]. More workers than can be used change nothing, and are not tried."""

@@ -11,7 +11,7 @@ He, Leiserson, Leiserson, SPAA 2010).
 A burden is added to each hand-over that lies on a path: a submit, a steal, a wake-up.
 
 A log that lacks rows (dropped, or cut off) gives a graph with fewer edges, thus a span that is at most the true one;
-`unresolved` counts what was referred to and is not there.
+Walk.unresolved counts what was referred to and is not there.
 """
 from bisect import bisect_right
 from collections import defaultdict
@@ -47,7 +47,7 @@ class Graph:
 
     def __init__(self, names):
         self.names, self.instances, self.rows = names, {}, []
-        self.unfinished = self.unresolved = self.malformed = 0
+        self.unfinished = self.malformed = 0
 
     def get(self, id_):
         instance = self.instances.get(id_)
