@@ -25,6 +25,12 @@ static int once_status;
 static pthread_key_t own_key; /* its destructor tells the end of a thread that has a track */
 static _Thread_local struct filch__track *own;
 
+/* Workers write much; other threads a little each, and there may be many. */
+static bool is_worker(const struct filch__track *track)
+{
+    return track->pool;
+}
+
 /* ---- fork and the ends of threads ---- */
 
 static void before_fork(void)
@@ -43,7 +49,7 @@ static void bury(struct filch__track *track)
     track->stale = true;
     if (!visitors)
         filch__ring_destroy(&track->ring);
-    if (!visitors && (!track->pool || track->orphan)) {
+    if (!visitors && (!is_worker(track) || track->orphan)) {
         free(track);
         return;
     }
@@ -181,7 +187,7 @@ static void attach_locked(struct filch__track *track)
     size_t bytes = take_bytes_locked();
     if (bytes != track->ring.capacity * sizeof(struct filch__event)) {
         filch__ring_destroy(&track->ring);
-        (void)filch__ring_init(&track->ring, bytes); /* without memory it counts what is lost */
+        (void)filch__ring_init(&track->ring, bytes, is_worker(track)); /* without memory it counts what is lost */
     }
     filch__ring_begin(&track->ring, traces.wraps);
     filch__store_release(&track->session, filch__trace_session); /* S1 */
@@ -220,7 +226,8 @@ filch__cold bool filch__trace_attach(struct filch__track **track, uint64_t pool,
 static void give_back_locked(const struct filch__track *track)
 {
     const struct filch__ring *ring = &track->ring;
-    size_t used = (size_t)(ring->head - ring->first) * sizeof(struct filch__event), page = filch__os_page_size();
+    size_t used = (size_t)(ring->head - ring->first) * sizeof(struct filch__event);
+    size_t page = is_worker(track) ? FILCH__OS_DENSE : filch__os_page_size();
     size_t all = (size_t)ring->capacity * sizeof(struct filch__event);
     used = (used / page + 2) * page; /* the first one and the last one may be parts of pages */
     if (track->session == filch__trace_session && used < all)

@@ -22,7 +22,7 @@ static void must_be(const struct filch__event *event, uint64_t i)
 static void begin(size_t events, bool wraps)
 {
     ring = mc_zalloc(sizeof *ring);
-    mc_assert(filch__ring_init(ring, events * EVENT));
+    mc_assert(filch__ring_init(ring, events * EVENT, false));
     mc_name(&ring->head, sizeof ring->head, "head");
     mc_name(ring->events, events * EVENT, "words");
     filch__ring_begin(ring, wraps);
