@@ -43,29 +43,38 @@ static void after_fork_parent(void)
     filch__unlock(&lock);
 }
 
-/* Who forks may be visiting: then all stays as it is. Threads outside are no more, so only workers' tracks are pointed to. */
-static void bury(struct filch__track *track)
+/* Threads outside are no more, so only workers' tracks are pointed to. True: the track stays allocated. */
+static bool bury(struct filch__track *track)
 {
     track->stale = true;
-    if (!visitors)
-        filch__ring_destroy(&track->ring);
-    if (!visitors && (!is_worker(track) || track->orphan)) {
-        free(track);
-        return;
+    if (visitors) { /* who forks may be one: it finds nothing more to read */
+        filch__ring_begin(&track->ring, false);
+        return true;
     }
-    track->next = traces.stale;
-    traces.stale = track;
+    filch__ring_destroy(&track->ring);
+    return is_worker(track) && !track->orphan;
+}
+
+static void bury_all(void)
+{
+    struct filch__track **at = &traces.tracks, *track;
+    while ((track = *at)) {
+        if (bury(track)) {
+            at = &track->next;
+            continue;
+        }
+        *at = track->next;
+        free(track);
+    }
+    *at = traces.stale;
+    traces.stale = traces.tracks;
+    traces.tracks = NULL;
 }
 
 static void after_fork_child(void)
 {
-    struct filch__track *track = traces.tracks, *next;
     filch__store_relaxed(&filch__trace_session, (filch__trace_session + 1) & ~1u);
-    traces.tracks = NULL;
-    for (; track; track = next) {
-        next = track->next;
-        bury(track);
-    }
+    bury_all();
     traces.read = 0;
     filch__store_relaxed(&visitors, 0);
     if (own)
@@ -208,7 +217,7 @@ filch__cold bool filch__trace_attach(struct filch__track **track, uint64_t pool,
 {
     filch__lock(&lock);
     bool on = filch__trace_on();
-    if (on && !*track)
+    if (on && (!*track || (*track)->stale))
         *track = make_locked(pool, worker, name);
     if (on && *track) {
         if ((*track)->session != filch__trace_session)
@@ -293,7 +302,7 @@ void filch__trace_visit(void (*visit)(struct filch__track *track, void *ctx), vo
     uint32_t session;
     for (struct filch__track *track = visit_begin(&session), *next; track; track = next) {
         next = track->next;
-        if (filch__load_acquire(&track->session) == session) /* S1 */
+        if (filch__load_acquire(&track->session) == session && !track->stale) /* S1 */
             visit(track, ctx);
     }
     visit_end();
