@@ -367,7 +367,7 @@ Test(trace, sessions_are_told_apart, .timeout = TEST_TIMEOUT)
 
 struct slow_visit {
     sem_t inside;
-    atomic_bool leaves;
+    atomic_bool calls, leaves;
 };
 
 static void visit_slowly(struct filch__track *track, void *data)
@@ -375,7 +375,8 @@ static void visit_slowly(struct filch__track *track, void *data)
     struct slow_visit *slow = data;
     (void)track;
     sem_post(&slow->inside);
-    dawdle(2000);
+    wait_until(atomic_load(&slow->calls));
+    usleep(10000); /* what is to wait for this has time to go wrong */
     atomic_store(&slow->leaves, true);
 }
 
@@ -394,9 +395,11 @@ Test(trace, no_session_begins_while_somebody_reads, .timeout = TEST_TIMEOUT)
     must(tell(&track, 1, 0, 1));
     end();
     must(sem_init(&slow.inside, 0, 0) == 0);
+    atomic_init(&slow.calls, false);
     atomic_init(&slow.leaves, false);
     must(pthread_create(&thread, NULL, visit_in_thread, &slow) == 0);
     sem_take(&slow.inside);
+    atomic_store(&slow.calls, true);
     begin();
     cr_assert(atomic_load(&slow.leaves));
     end();
