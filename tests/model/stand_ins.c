@@ -185,8 +185,9 @@ int32_t filch__os_thread_id(void)
     return mc_self() + 1;
 }
 
-void *filch__os_map_data(size_t size)
+void *filch__os_map_data(size_t size, bool dense)
 {
+    (void)dense;
     return mc_zalloc(size);
 }
 
