@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { DEQUE_CAPACITY = 256 };
 
@@ -264,6 +265,13 @@ static void thread_ends(void *arg)
     leave(worker);
 }
 
+static void free_worker(struct filch__worker *worker)
+{
+    const struct filch_allocator *allocator = &worker->pool->allocator;
+    filch__free_aligned(allocator, worker->meters, sizeof *worker->meters);
+    filch__free_aligned(allocator, worker, sizeof *worker);
+}
+
 /* A worker with a number that no thread uses: the lowest, so that numbers are dense. */
 static struct filch__worker *worker_get_locked(struct filch_pool *pool)
 {
@@ -283,10 +291,12 @@ static struct filch__worker *worker_get_locked(struct filch_pool *pool)
     if (!worker)
         return NULL;
     *worker = (struct filch__worker){.pool = pool, .id = id, .random = (id + 1) * 0x9e3779b97f4a7c15u};
-    if (filch__deque_init(&worker->deque, DEQUE_CAPACITY, &pool->allocator)) {
-        filch__free_aligned(&pool->allocator, worker, sizeof *worker);
+    worker->meters = filch__alloc_aligned(&pool->allocator, sizeof *worker->meters);
+    if (!worker->meters || filch__deque_init(&worker->deque, DEQUE_CAPACITY, &pool->allocator)) {
+        free_worker(worker);
         return NULL;
     }
+    memset(worker->meters, 0, sizeof *worker->meters);
     filch__strand_init_thread(&worker->native, pool);
     worker->native.worker = worker;
     filch__store_release(&pool->worker[id], worker);
@@ -346,6 +356,6 @@ void filch__crew_destroy(struct filch_pool *pool)
     for (size_t i = 0; i < FILCH_WORKERS_MAX && pool->worker[i]; i++) {
         filch__deque_destroy(&pool->worker[i]->deque, &pool->allocator);
         filch__forkstack_destroy(&pool->worker[i]->native.forks);
-        filch__free_aligned(&pool->allocator, pool->worker[i], sizeof *pool->worker[i]);
+        free_worker(pool->worker[i]);
     }
 }

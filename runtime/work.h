@@ -29,6 +29,7 @@
 #include "handful.h"
 #include "inject.h"
 #include "lines.h"
+#include "meters.h"
 #include "reclaim.h"
 #include "state.h"
 #include "strand.h"
@@ -108,6 +109,7 @@ struct filch__worker {
     unsigned id;
     uint32_t tick;
     uint64_t random;
+    struct filch__meters *meters; /* there as long as the worker; what it holds, others read */
     void *local;
     bool in_table;    /* written under pool->lock */
     bool initialised; /* worker_init returned >= 0 */

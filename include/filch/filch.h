@@ -16,5 +16,6 @@
 #include "progress.h"
 #include "report.h"
 #include "scope.h"
+#include "trace.h"
 
 #endif

@@ -83,6 +83,17 @@ unseen uint64_t filch__os_now_ns(void)
     return clock_ns;
 }
 
+uint64_t filch__os_ticks_slow(void)
+{
+    return 1;
+}
+
+void filch__os_read_clocks(uint64_t *ret_ticks, uint64_t *ret_ns)
+{
+    *ret_ticks = 1;
+    *ret_ns = filch__os_now_ns();
+}
+
 unseen int filch__os_futex_wait(uint32_t *word, uint32_t expected, uint64_t deadline_ns)
 {
     bool timed = deadline_ns != UINT64_MAX;
@@ -167,6 +178,22 @@ int model_pthread_once(pthread_once_t *once, void (*run)(void))
 void filch__os_thread_name(const char *name)
 {
     (void)name;
+}
+
+int32_t filch__os_thread_id(void)
+{
+    return mc_self() + 1;
+}
+
+void *filch__os_map_data(size_t size)
+{
+    return mc_zalloc(size);
+}
+
+void filch__os_unmap_data(void *base, size_t size)
+{
+    (void)size;
+    mc_free(base);
 }
 
 /* For fork stacks: a strand's own stack is strands.c's. Nothing commits them page by page, and nothing is given back. */
