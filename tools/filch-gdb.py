@@ -65,15 +65,6 @@ def pointer(address, type_name):
     return gdb.Value(int(address)).cast(gdb.lookup_type(type_name).pointer())
 
 
-def member(value, *path):
-    """A member that this version of the library may not have: None then."""
-    for name in path:
-        if not any(field.name == name for field in value.type.strip_typedefs().fields()):
-            return None
-        value = value[name]
-    return value
-
-
 def container_of(link, type_name, *path):
     place = pointer(0, type_name).dereference()
     for name in path:
@@ -197,13 +188,16 @@ class Threads:
             self.pointers.append((int(gdb.parse_and_eval("$sp")), thread))
             try:
                 self.handles[int.from_bytes(thread.handle(), "little")] = thread
-            except gdb.error:
+            except RuntimeError:
                 pass  # gdb has no libthread_db for this program
         selected.switch()
         frame.select()
 
     def of_worker(self, worker):
-        return self.handles.get(int(worker["thread"]))
+        thread = self.handles.get(int(worker["thread"]))
+        if not thread and worker["running"] and not worker["running"]["thread"]:
+            thread = self.on(worker["running"].dereference())
+        return thread
 
     def on(self, strand):
         """The thread that runs the strand, or None."""
