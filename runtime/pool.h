@@ -48,9 +48,12 @@ static inline bool filch__deadline_past(uint64_t deadline_ns)
     return deadline_ns != FILCH_NO_DEADLINE && (!deadline_ns || deadline_ns <= filch_now_ns());
 }
 
-/* process.c: pools that are open, for fork. */
+/* process.c: pools that are open, for fork, and for whoever tells of all of them. */
 void filch__process_watch(void); /* forks are counted from here on */
-void filch__process_add(struct filch_pool *pool);
+void filch__process_add(struct filch_pool *pool); /* gives it its number */
 void filch__process_remove(struct filch_pool *pool);
+/* Call visit for every open pool, the oldest first. No pool is opened, freed or forked meanwhile: visit is brief, waits for
+ * nothing outside, and opens and closes none. */
+void filch__process_visit(void (*visit)(struct filch_pool *pool, void *ctx), void *ctx);
 
 #endif

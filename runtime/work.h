@@ -169,6 +169,7 @@ struct filch_pool {
     struct filch_allocator allocator;
     struct filch_pool_config config;
     char name[16];
+    uint64_t number;     /* among all pools of the process, from 1; no other gets it again */
     uint32_t generation; /* of the process: counts forks */
     struct filch__strands strands;
 
