@@ -39,6 +39,9 @@ int filch__room_make(struct filch_pool *pool, size_t want, bool own_thread, size
 /* caller.c */
 void filch__run_here(struct filch_pool *pool, struct filch_future *future);
 
+/* stats.c */
+const char *filch__pool_phase_name(const struct filch_pool *pool);
+
 /* completions.c: what a task that is to report registers with its future. */
 struct filch__waiter *filch__completions_sink(struct filch_completions *completions);
 

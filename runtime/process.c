@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "live.h"
 #include "pool.h"
 
 #include <pthread.h>
@@ -39,12 +40,14 @@ unsigned filch_cpu_count(void)
 static void before_fork(void)
 {
     filch__lock(&lock);
+    filch__live_before_fork();
     filch__reclaim_before_fork();
 }
 
 static void after_fork_parent(void)
 {
     filch__reclaim_after_fork_parent();
+    filch__live_after_fork_parent();
     filch__unlock(&lock);
 }
 
@@ -60,6 +63,7 @@ static void after_fork_child(void)
     filch__store_relaxed(&default_pool, NULL); /* opened again at its next use */
     filch__crew_forget_thread();               /* the task that forked goes on as an ordinary thread */
     filch__reclaim_after_fork_child();
+    filch__live_after_fork_child();
     filch__unlock(&lock);
 }
 

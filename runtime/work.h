@@ -96,6 +96,14 @@ struct filch__counters {
     uint64_t stolen_children, taken_back, forced;
 };
 
+/* What the live view (liveanswers.c) saw a worker run when it looked, and since when. Nobody takes the time at a task's
+ * start for it. */
+struct filch__seen {
+    const void *task;
+    uint64_t changes;
+    uint64_t since_ns;
+};
+
 /* A stolen child, and whose it was. */
 struct filch__loot {
     struct filch__slot *slot;
@@ -136,6 +144,7 @@ struct filch__worker {
     uint32_t idle_next;
     struct filch__deque deque;
     struct filch__handful handful; /* from the entry queue */
+    struct filch__seen seen;       /* the live view's only */
 };
 
 /* ---- one pool ---- */
