@@ -116,9 +116,14 @@ static void print_waiting(struct filch__strand *strand, void *ctx)
     print_task(out, strand);
 }
 
+const char *filch__pool_phase_name(const struct filch_pool *pool)
+{
+    static const char *const names[] = {"open", "draining", "cancelling", "closed"};
+    return names[filch__load_relaxed(&pool->phase)];
+}
+
 int filch_pool_dump(const struct filch_pool *pool, FILE *out)
 {
-    static const char *const phase[] = {"open", "draining", "cancelling", "closed"};
     struct filch_pool *it = filch__pool_resolve(pool);
     if (!it || !out)
         return -EINVAL;
@@ -127,7 +132,7 @@ int filch_pool_dump(const struct filch_pool *pool, FILE *out)
     struct filch_pool_stats stats;
     collect(it, &stats);
     fprintf(out, "pool \"%s\" (%s): %u running of at most %u, %u workers (at least %u kept)\n", it->name,
-            phase[filch__load_relaxed(&it->phase)], stats.running, stats.max_concurrency, stats.workers,
+            filch__pool_phase_name(it), stats.running, stats.max_concurrency, stats.workers,
             stats.min_workers);
     fprintf(out, "  %llu submitted, %llu run, %llu dropped, %llu queued, %llu waiting on %llu stacks\n",
             (unsigned long long)stats.submitted, (unsigned long long)stats.run, (unsigned long long)stats.dropped,

@@ -105,6 +105,14 @@ struct filch__counters {
     uint64_t stolen_children, taken_back, forced;
 };
 
+/* What the live view (liveanswers.c) saw a worker run when it looked, and since when. Nobody takes the time at a task's
+ * start for it. */
+struct filch__seen {
+    const void *task;
+    uint64_t changes;
+    uint64_t since_ns;
+};
+
 /* A stolen child, and whose it was. */
 struct filch__loot {
     struct filch__slot *slot;
@@ -147,6 +155,7 @@ struct filch__worker {
     uint32_t idle_next;
     struct filch__deque deque;
     struct filch__handful handful; /* from the entry queue */
+    struct filch__seen seen;       /* the live view's only */
 };
 
 /* ---- one pool ---- */
@@ -180,8 +189,8 @@ struct filch_pool {
     struct filch_allocator allocator;
     struct filch_pool_config config;
     char name[16];
+    uint64_t number;     /* among all pools of the process, from 1; no other gets it again */
     uint32_t generation; /* of the process: counts forks */
-    uint64_t number;     /* of all pools of the process, from 1 */
     struct filch__strands strands;
 
     /* read by everybody, written seldom */
