@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "work.h"
+#include "watch.h"
 
 #include "overflow.h"
 
@@ -115,6 +115,7 @@ static void leave(struct filch__worker *worker)
         filch__strands_put(&pool->strands, filch__crew_take_strand(worker));
     watch_thread(NULL);
     filch__overflow_leave(worker->signal_stack);
+    filch__watch_leave(worker, false);
     filch__strand_set_current(NULL);
     filch__reclaim_unregister(&worker->reader);
     filch__lock(&pool->lock);
@@ -356,6 +357,7 @@ void filch__crew_destroy(struct filch_pool *pool)
     for (size_t i = 0; i < FILCH_WORKERS_MAX && pool->worker[i]; i++) {
         filch__deque_destroy(&pool->worker[i]->deque, &pool->allocator);
         filch__forkstack_destroy(&pool->worker[i]->native.forks);
+        filch__watch_leave(pool->worker[i], true);
         free_worker(pool->worker[i]);
     }
 }

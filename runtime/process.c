@@ -10,6 +10,7 @@
  */
 static struct filch__lock lock = {PTHREAD_MUTEX_INITIALIZER};
 static struct filch_pool *pools;
+static uint64_t numbered; /* pools, ever */
 static struct filch_pool *default_pool;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
@@ -75,6 +76,7 @@ void filch__process_add(struct filch_pool *pool)
 {
     filch__process_watch();
     filch__lock(&lock);
+    pool->number = ++numbered;
     pool->previous_open = NULL;
     pool->next_open = pools;
     if (pools)

@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { CALIBRATION_NS = 20000 };
+
 uint32_t filch__trace_session;
+uint64_t filch__trace_ticks_per_us;
 
 static struct filch__lock lock = {PTHREAD_MUTEX_INITIALIZER};
 /* under the lock */
@@ -125,8 +128,19 @@ static void await_visitors_locked(void)
     }
 }
 
+static uint64_t measure_ticks_per_us(void)
+{
+    uint64_t begin_ticks, begin_ns, end_ticks, end_ns;
+    filch__os_read_clocks(&begin_ticks, &begin_ns);
+    do
+        filch__os_read_clocks(&end_ticks, &end_ns);
+    while (end_ns < begin_ns + CALIBRATION_NS);
+    return (end_ticks - begin_ticks) * 1000 / (end_ns - begin_ns);
+}
+
 int filch__trace_begin(size_t bytes, size_t bytes_in_all, bool wraps)
 {
+    uint64_t ticks_per_us = measure_ticks_per_us();
     pthread_once(&once, watch_process);
     if (once_status)
         return -ENOMEM;
@@ -138,6 +152,7 @@ int filch__trace_begin(size_t bytes, size_t bytes_in_all, bool wraps)
         traces.bytes = bytes;
         traces.bytes_left = bytes_in_all;
         traces.wraps = wraps;
+        filch__store_relaxed(&filch__trace_ticks_per_us, ticks_per_us);
         traces.read = filch__trace_session + 1;
         filch__store_relaxed(&refused, 0);
         filch__os_read_clocks(&traces.times.begin_ticks, &traces.times.begin_ns);

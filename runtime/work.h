@@ -34,6 +34,7 @@
 #include "state.h"
 #include "strand.h"
 #include "timer.h"
+#include "trace.h"
 
 #include <filch/pool.h>
 
@@ -70,6 +71,13 @@ enum {
     FILCH__FUTURE_UNCOUNTED = 16, /* a part of what was accepted: queue_limit does not count it */
     FILCH__FUTURE_KEEP_REPORTS = 1 << 16, /* in priv.lines (lines.h) */
     FILCH__FUTURE_SCOPE = 32, /* a scope's `ended` */
+    FILCH__FUTURE_STAMPED = 128, /* priv.lines is the time of its submission, until it starts or is dropped (watch.h) */
+};
+
+/* A pool's `watch` */
+enum {
+    FILCH__WATCH_SAMPLE = 1, /* the next task that is submitted */
+    FILCH__WATCH_TRACE = 2,  /* everything */
 };
 
 /* ---- one wait ---- */
@@ -126,6 +134,7 @@ struct filch__worker {
     struct filch__strand native;
     void *signal_stack;
     void *reader; /* its record for grace periods; NULL when its thread is gone */
+    struct filch__track *track; /* NULL: nothing was traced yet */
     pthread_t thread;
     enum filch__thread_state thread_state; /* written under pool->lock */
     bool reports;                          /* open waits for its worker_init */
@@ -172,6 +181,7 @@ struct filch_pool {
     struct filch_pool_config config;
     char name[16];
     uint32_t generation; /* of the process: counts forks */
+    uint64_t number;     /* of all pools of the process, from 1 */
     struct filch__strands strands;
 
     /* read by everybody, written seldom */
@@ -182,6 +192,7 @@ struct filch_pool {
     uint32_t stopping;     /* nobody starts or stays parked */
     uint32_t start_failed; /* the last thread that was needed could not be started, nor a little later */
     uint32_t ranked;       /* there was a task of another priority than the normal one */
+    uint32_t watch;        /* FILCH__WATCH_..., 0 most of the time */
     struct filch__table *table;
 
     _Alignas(FILCH_CACHELINE) uint64_t gate;
