@@ -287,6 +287,7 @@ void filch__permit_lend(struct filch__strand *strand)
         filch__count(&worker->count.gate_waits);
         worker->permit = false;
         filch__store_relaxed(&worker->blocked, true);
+        filch__worker_turn(worker, FILCH__SPELL_BLOCKED);
     } else {
         filch__add_relaxed(&pool->outside_waits, 1);
     }
@@ -302,10 +303,11 @@ void filch__permit_regain(struct filch__strand *strand)
     struct filch_pool *pool = strand->pool;
     struct filch__worker *worker = strand->worker;
     uint64_t since_ns = filch__watch_now();
-    filch__permit_claim(pool);
+    filch__permit_claim(pool, worker);
     filch__watch_gate(since_ns);
     filch__sub_seq_cst(&pool->blocked, 1);
     if (worker) {
+        filch__worker_turn(worker, FILCH__SPELL_BUSY);
         worker->permit = true;
         filch__store_relaxed(&worker->blocked, false);
         filch__count(&worker->count.resumed);

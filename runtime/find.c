@@ -13,6 +13,7 @@ enum {
     ASK_EVERY = 8,       /* rounds between requests for children */
     FORCE_EVERY = 32,    /* rounds between openings of private children, which interrupt everybody */
 #endif
+    SHORT_ROUNDS = 8, /* a search that takes no more of them is not worth a reading of the clock */
 };
 
 static struct filch_future *future_of(struct filch__link *link)
@@ -304,9 +305,12 @@ static uintptr_t search(struct filch__worker *worker)
             item = take_nearest(worker, force_in(round));
         if (!item)
             filch__os_pause();
+        if (filch__unlikely(!item && round == SHORT_ROUNDS))
+            filch__worker_turn(worker, FILCH__SPELL_SEARCH);
     }
     if (!item)
         return 0;
+    filch__worker_turn(worker, FILCH__SPELL_BUSY);
     filch__watch_worker(worker, FILCH__EVENT_FOUND);
     worker->searching = false;
     filch__gate_found(&worker->pool->gate);
@@ -348,6 +352,7 @@ static void park(struct filch__worker *worker)
     filch__count(&worker->count.parks);
     FILCH__PROBE2(park, pool, worker);
     filch__watch_worker(worker, FILCH__EVENT_PARK);
+    filch__pool_ran_out(pool);
     if (filch__unlikely(filch__victims_has_retired(worker))) {
         /* A grace period may take long: without the permit, so that nobody waits for it. */
         filch__permit_pass(pool, searching ? filch__gate_leave_search(&pool->gate) : filch__gate_leave(&pool->gate));
@@ -368,6 +373,7 @@ static bool sleep_until_told(struct filch__worker *worker)
         switch (filch__load_acquire(&worker->token)) {
         case FILCH__TOKEN_RUN:
             filch__store_relaxed(&worker->token, FILCH__TOKEN_NONE);
+            filch__worker_turn(worker, FILCH__SPELL_BUSY);
             worker->searching = worker->permit = true;
             filch__watch_worker(worker, FILCH__EVENT_FOUND);
             return true;
@@ -388,6 +394,7 @@ static bool sleep_until_told(struct filch__worker *worker)
             filch__worker_rest(worker);
             break;
         default: {
+            filch__worker_turn_to_rest(worker);
             bool surplus = filch__load_relaxed(&pool->threads) > filch__crew_least(pool);
             uint64_t until = surplus ? filch_in_ns(pool->config.idle_timeout_ns) : FILCH_NO_DEADLINE;
             if (filch__os_futex_wait(&worker->token, FILCH__TOKEN_NONE, until))
@@ -409,6 +416,7 @@ static filch__cold bool yield_permit(struct filch__worker *worker)
         filch__ready_here(worker, worker->heir);
     worker->heir = NULL;
     filch__count(&worker->count.gate_waits);
+    filch__worker_turn_kept(worker);
     filch__watch_worker(worker, FILCH__EVENT_PERMIT);
     filch__permit_pass(pool, how);
     filch__worker_rest(worker);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "pool.h"
 
+#include "live.h"
 #include "overflow.h"
 
 #include <errno.h>
@@ -150,6 +151,7 @@ int filch_pool_open(struct filch_pool **ret_pool, const struct filch_pool_config
         destroy(pool);
         return r;
     }
+    filch__live_begin();
     *ret_pool = pool;
     return 0;
 }

@@ -40,6 +40,9 @@ int filch__room_make(struct filch_pool *pool, size_t want, bool own_thread, size
 /* caller.c */
 void filch__run_here(struct filch_pool *pool, struct filch_future *future);
 
+/* stats.c */
+const char *filch__pool_phase_name(const struct filch_pool *pool);
+
 /* completions.c: what a task that is to report registers with its future. */
 struct filch__waiter *filch__completions_sink(struct filch_completions *completions);
 
@@ -49,9 +52,12 @@ static inline bool filch__deadline_past(uint64_t deadline_ns)
     return deadline_ns != FILCH_NO_DEADLINE && (!deadline_ns || deadline_ns <= filch_now_ns());
 }
 
-/* process.c: pools that are open, for fork. */
+/* process.c: pools that are open, for fork, and for whoever tells of all of them. */
 void filch__process_watch(void); /* forks are counted from here on */
-void filch__process_add(struct filch_pool *pool);
+void filch__process_add(struct filch_pool *pool); /* gives it its number */
 void filch__process_remove(struct filch_pool *pool);
+/* Call visit for every open pool, the oldest first. No pool is opened, freed or forked meanwhile: visit is brief, waits for
+ * nothing outside, and opens and closes none. */
+void filch__process_visit(void (*visit)(struct filch_pool *pool, void *ctx), void *ctx);
 
 #endif

@@ -174,10 +174,12 @@ void filch__permit_pass(struct filch_pool *pool, enum filch__gate_park how)
         grant(pool);
 }
 
-void filch__permit_claim(struct filch_pool *pool)
+void filch__permit_claim(struct filch_pool *pool, struct filch__worker *worker)
 {
     if (filch__gate_try_admit(&pool->gate))
         return;
+    if (worker)
+        filch__worker_turn(worker, FILCH__SPELL_PERMIT);
     struct filch__claimant me = {0};
     filch__lock(&pool->claim_lock);
     bool admitted = filch__gate_claim(&pool->gate);

@@ -105,6 +105,14 @@ struct filch__counters {
     uint64_t stolen_children, taken_back, forced;
 };
 
+/* What the live view (liveanswers.c) saw a worker run when it looked, and since when. Nobody takes the time at a task's
+ * start for it. */
+struct filch__seen {
+    const void *task;
+    uint64_t changes;
+    uint64_t since_ns;
+};
+
 /* A stolen child, and whose it was. */
 struct filch__loot {
     struct filch__slot *slot;
@@ -147,6 +155,7 @@ struct filch__worker {
     uint32_t idle_next;
     struct filch__deque deque;
     struct filch__handful handful; /* from the entry queue */
+    struct filch__seen seen;       /* the live view's only */
 };
 
 /* ---- one pool ---- */
@@ -180,8 +189,8 @@ struct filch_pool {
     struct filch_allocator allocator;
     struct filch_pool_config config;
     char name[16];
+    uint64_t number;     /* among all pools of the process, from 1; no other gets it again */
     uint32_t generation; /* of the process: counts forks */
-    uint64_t number;     /* of all pools of the process, from 1 */
     struct filch__strands strands;
 
     /* read by everybody, written seldom */
@@ -216,6 +225,7 @@ struct filch_pool {
     uint32_t dropping; /* somebody is in filch__crew_drop_stranded */
     uint64_t stuck_tasks;
     struct filch_stuck stuck; /* the timekeeper's: the last one */
+    uint32_t kept; /* workers that rest for the limit, and not yet for want of work */
     uint64_t failed_starts;
     uint64_t requeued;                                        /* times that the entry queue has counted a task again */
     uint64_t outside_submitted, outside_dropped, outside_run; /* added to by threads that are no workers */
@@ -300,10 +310,22 @@ void filch__ready_next(struct filch__worker *worker, struct filch__strand *stran
 void filch__ready_here(struct filch__worker *worker, struct filch__strand *strand);
 void filch__strand_yielded(struct filch__strand *strand); /* by the strand switched to */
 void filch__enqueue(struct filch_pool *pool, struct filch_future *future);
-void filch__permit_claim(struct filch_pool *pool); /* blocks the thread until it has a permit */
+/* Blocks the thread until it has a permit. `worker`: whose thread it is, if it is the pool's; its spell is left to the caller. */
+void filch__permit_claim(struct filch_pool *pool, struct filch__worker *worker);
 void filch__permit_leave(struct filch_pool *pool);
 void filch__permit_pass(struct filch_pool *pool, enum filch__gate_park how); /* after a step of the gate */
 static inline bool filch__pool_may_start(const struct filch_pool *pool);
+
+/* spells.c: where the worker's time goes from here on. By its own thread; nothing where it is in that spell already. */
+void filch__worker_turn_slow(struct filch__worker *worker, enum filch__spell spell);
+static inline void filch__worker_turn(struct filch__worker *worker, enum filch__spell spell)
+{
+    if (worker->meters->spell != (uint32_t)spell)
+        filch__worker_turn_slow(worker, spell);
+}
+void filch__worker_turn_to_rest(struct filch__worker *worker); /* parked, or on with the wait for a permit */
+void filch__worker_turn_kept(struct filch__worker *worker);    /* it lays its permit down, and rests, for the limit */
+void filch__pool_ran_out(struct filch_pool *pool);             /* somebody has found nothing to do: nobody is kept */
 
 /* victims.c: whom thieves visit, and what waits for a grace period */
 /* NULL: malloc and free. -EINVAL: one of the two is missing. */
