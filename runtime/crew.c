@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "work.h"
+#include "watch.h"
 
 #include "overflow.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { DEQUE_CAPACITY = 256 };
 
@@ -115,8 +114,10 @@ static void leave(struct filch__worker *worker)
         filch__strands_put(&pool->strands, filch__crew_take_strand(worker));
     watch_thread(NULL);
     filch__overflow_leave(worker->signal_stack);
+    filch__watch_leave(worker, false);
     filch__strand_set_current(NULL);
     filch__reclaim_unregister(&worker->reader);
+    filch__worker_turn(worker, FILCH__SPELL_GONE);
     filch__lock(&pool->lock);
     /* Join those that ended before: they have nothing left to do but exit. The last ones are left to join_all. */
     for (size_t i = 0; i < FILCH_WORKERS_MAX && pool->worker[i] && !pool->stopping; i++)
@@ -224,6 +225,7 @@ static void *run_worker(void *arg)
 {
     struct filch__worker *worker = arg;
     struct filch_pool *pool = worker->pool;
+    filch__worker_turn(worker, FILCH__SPELL_BUSY);
     int status = enter(worker);
     if (status) {
         if (!worker->reports)
@@ -296,7 +298,7 @@ static struct filch__worker *worker_get_locked(struct filch_pool *pool)
         free_worker(worker);
         return NULL;
     }
-    memset(worker->meters, 0, sizeof *worker->meters);
+    filch__meters_init(worker->meters);
     filch__strand_init_thread(&worker->native, pool);
     worker->native.worker = worker;
     filch__store_release(&pool->worker[id], worker);
@@ -356,6 +358,7 @@ void filch__crew_destroy(struct filch_pool *pool)
     for (size_t i = 0; i < FILCH_WORKERS_MAX && pool->worker[i]; i++) {
         filch__deque_destroy(&pool->worker[i]->deque, &pool->allocator);
         filch__forkstack_destroy(&pool->worker[i]->native.forks);
+        filch__watch_leave(pool->worker[i], true);
         free_worker(pool->worker[i]);
     }
 }

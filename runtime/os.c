@@ -60,12 +60,10 @@ static bool kernel_distrusts_counter(void)
 
 static bool counter_serves(void)
 {
-    enum { INVARIANT = 1 << 8, RDTSCP = 1 << 27 };
+    enum { INVARIANT = 1 << 8 };
     unsigned a, b, c, d;
     int may = PR_TSC_ENABLE;
     if (!__get_cpuid(0x80000007, &a, &b, &c, &d) || !(d & INVARIANT))
-        return false;
-    if (!__get_cpuid(0x80000001, &a, &b, &c, &d) || !(d & RDTSCP))
         return false;
     return !prctl(PR_GET_TSC, &may) && may == PR_TSC_ENABLE && !kernel_distrusts_counter();
 }
@@ -243,12 +241,32 @@ size_t filch__os_page_size(void)
     return (size_t)sysconf(_SC_PAGESIZE);
 }
 
-void *filch__os_map_data(size_t size)
+static void *map_data(size_t size)
 {
     void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (base == MAP_FAILED)
+    return base == MAP_FAILED ? NULL : base;
+}
+
+/* Huge pages have to be aligned: what is around them goes back. */
+static void *map_huge(size_t size)
+{
+    char *base = map_data(size + FILCH__OS_DENSE);
+    if (!base)
         return NULL;
-    madvise(base, size, MADV_WIPEONFORK);
+    size_t before = -(uintptr_t)base % FILCH__OS_DENSE;
+    if (before)
+        munmap(base, before);
+    munmap(base + before + size, FILCH__OS_DENSE - before);
+    madvise(base + before, size, MADV_HUGEPAGE);
+    return base + before;
+}
+
+void *filch__os_map_data(size_t size, bool dense)
+{
+    bool huge = dense && size >= FILCH__OS_DENSE && size % FILCH__OS_DENSE == 0;
+    void *base = huge ? map_huge(size) : map_data(size);
+    if (base)
+        madvise(base, size, MADV_WIPEONFORK);
     return base;
 }
 

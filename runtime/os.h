@@ -32,8 +32,8 @@ static inline uint64_t filch__os_counter(void)
 }
 static inline uint64_t filch__os_counter_after(void)
 {
-    unsigned processor;
-    return __builtin_ia32_rdtscp(&processor);
+    __builtin_ia32_lfence(); /* where rdtscp takes 17 ns this takes 15 */
+    return __builtin_ia32_rdtsc();
 }
 #elif !defined(FILCH_MODEL) && defined(__aarch64__)
 #define FILCH__OS_COUNTER 1
@@ -129,8 +129,10 @@ void filch__os_release_pages(void *from, size_t size);
 size_t filch__os_page_size(void);
 
 /* Address space for data, zero, lazily committed; a forked child finds it empty, and the parent's pages need no copy then.
- * NULL when refused. */
-void *filch__os_map_data(size_t size);
+ * dense: what is touched has neighbours that will be; then it may be committed in pieces of FILCH__OS_DENSE bytes. NULL
+ * when refused. */
+#define FILCH__OS_DENSE ((size_t)2 << 20)
+void *filch__os_map_data(size_t size, bool dense);
 void filch__os_unmap_data(void *base, size_t size);
 
 /* Make one page fault on every access. False when the kernel has no room for one more guard. */

@@ -3,7 +3,7 @@
 
 #include "os.h"
 
-bool filch__ring_init(struct filch__ring *ring, size_t bytes)
+bool filch__ring_init(struct filch__ring *ring, size_t bytes, bool dense)
 {
     uint64_t capacity = bytes / sizeof(struct filch__event);
     while (capacity & (capacity - 1))
@@ -11,7 +11,7 @@ bool filch__ring_init(struct filch__ring *ring, size_t bytes)
     *ring = (struct filch__ring){.events = NULL};
     if (capacity < 2)
         return true;
-    ring->events = filch__os_map_data(capacity * sizeof(struct filch__event));
+    ring->events = filch__os_map_data(capacity * sizeof(struct filch__event), dense);
     if (!ring->events)
         return false;
     ring->capacity = capacity;

@@ -59,9 +59,9 @@ struct filch__ring {
     uint64_t limit; /* where head stops */
 };
 
-/* `bytes` is rounded down to a power of two; fewer than two events are none, and need no memory. False: no memory; then the
- * ring has none, and counts what it loses. */
-bool filch__ring_init(struct filch__ring *ring, size_t bytes);
+/* `bytes` is rounded down to a power of two; fewer than two events are none, and need no memory. dense: it will be filled
+ * (os.h). False: no memory; then the ring has none, and counts what it loses. */
+bool filch__ring_init(struct filch__ring *ring, size_t bytes, bool dense);
 void filch__ring_destroy(struct filch__ring *ring);
 
 /* Writer: forget what was written; from now on run round, or stop when full. */

@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { CALIBRATION_NS = 20000 };
+
 uint32_t filch__trace_session;
+uint64_t filch__trace_ticks_per_us;
 
 static struct filch__lock lock = {PTHREAD_MUTEX_INITIALIZER};
 /* under the lock */
@@ -25,6 +28,12 @@ static int once_status;
 static pthread_key_t own_key; /* its destructor tells the end of a thread that has a track */
 static _Thread_local struct filch__track *own;
 
+/* Workers write much; other threads a little each, and there may be many. */
+static bool is_worker(const struct filch__track *track)
+{
+    return track->pool;
+}
+
 /* ---- fork and the ends of threads ---- */
 
 static void before_fork(void)
@@ -37,29 +46,38 @@ static void after_fork_parent(void)
     filch__unlock(&lock);
 }
 
-/* Who forks may be visiting: then all stays as it is. Threads outside are no more, so only workers' tracks are pointed to. */
-static void bury(struct filch__track *track)
+/* Threads outside are no more, so only workers' tracks are pointed to. True: the track stays allocated. */
+static bool bury(struct filch__track *track)
 {
     track->stale = true;
-    if (!visitors)
-        filch__ring_destroy(&track->ring);
-    if (!visitors && (!track->pool || track->orphan)) {
-        free(track);
-        return;
+    if (visitors) { /* who forks may be one: it finds nothing more to read */
+        filch__ring_begin(&track->ring, false);
+        return true;
     }
-    track->next = traces.stale;
-    traces.stale = track;
+    filch__ring_destroy(&track->ring);
+    return is_worker(track) && !track->orphan;
+}
+
+static void bury_all(void)
+{
+    struct filch__track **at = &traces.tracks, *track;
+    while ((track = *at)) {
+        if (bury(track)) {
+            at = &track->next;
+            continue;
+        }
+        *at = track->next;
+        free(track);
+    }
+    *at = traces.stale;
+    traces.stale = traces.tracks;
+    traces.tracks = NULL;
 }
 
 static void after_fork_child(void)
 {
-    struct filch__track *track = traces.tracks, *next;
     filch__store_relaxed(&filch__trace_session, (filch__trace_session + 1) & ~1u);
-    traces.tracks = NULL;
-    for (; track; track = next) {
-        next = track->next;
-        bury(track);
-    }
+    bury_all();
     traces.read = 0;
     filch__store_relaxed(&visitors, 0);
     if (own)
@@ -110,8 +128,19 @@ static void await_visitors_locked(void)
     }
 }
 
+static uint64_t measure_ticks_per_us(void)
+{
+    uint64_t begin_ticks, begin_ns, end_ticks, end_ns;
+    filch__os_read_clocks(&begin_ticks, &begin_ns);
+    do
+        filch__os_read_clocks(&end_ticks, &end_ns);
+    while (end_ns < begin_ns + CALIBRATION_NS);
+    return (end_ticks - begin_ticks) * 1000 / (end_ns - begin_ns);
+}
+
 int filch__trace_begin(size_t bytes, size_t bytes_in_all, bool wraps)
 {
+    uint64_t ticks_per_us = measure_ticks_per_us();
     pthread_once(&once, watch_process);
     if (once_status)
         return -ENOMEM;
@@ -123,6 +152,7 @@ int filch__trace_begin(size_t bytes, size_t bytes_in_all, bool wraps)
         traces.bytes = bytes;
         traces.bytes_left = bytes_in_all;
         traces.wraps = wraps;
+        filch__store_relaxed(&filch__trace_ticks_per_us, ticks_per_us);
         traces.read = filch__trace_session + 1;
         filch__store_relaxed(&refused, 0);
         filch__os_read_clocks(&traces.times.begin_ticks, &traces.times.begin_ns);
@@ -181,7 +211,7 @@ static void attach_locked(struct filch__track *track)
     size_t bytes = take_bytes_locked();
     if (bytes != track->ring.capacity * sizeof(struct filch__event)) {
         filch__ring_destroy(&track->ring);
-        (void)filch__ring_init(&track->ring, bytes); /* without memory it counts what is lost */
+        (void)filch__ring_init(&track->ring, bytes, is_worker(track)); /* without memory it counts what is lost */
     }
     filch__ring_begin(&track->ring, traces.wraps);
     filch__store_release(&track->session, filch__trace_session); /* S1 */
@@ -202,7 +232,7 @@ filch__cold bool filch__trace_attach(struct filch__track **track, uint64_t pool,
 {
     filch__lock(&lock);
     bool on = filch__trace_on();
-    if (on && !*track)
+    if (on && (!*track || (*track)->stale))
         *track = make_locked(pool, worker, name);
     if (on && *track) {
         if ((*track)->session != filch__trace_session)
@@ -220,7 +250,8 @@ filch__cold bool filch__trace_attach(struct filch__track **track, uint64_t pool,
 static void give_back_locked(const struct filch__track *track)
 {
     const struct filch__ring *ring = &track->ring;
-    size_t used = (size_t)(ring->head - ring->first) * sizeof(struct filch__event), page = filch__os_page_size();
+    size_t used = (size_t)(ring->head - ring->first) * sizeof(struct filch__event);
+    size_t page = is_worker(track) ? FILCH__OS_DENSE : filch__os_page_size();
     size_t all = (size_t)ring->capacity * sizeof(struct filch__event);
     used = (used / page + 2) * page; /* the first one and the last one may be parts of pages */
     if (track->session == filch__trace_session && used < all)
@@ -286,7 +317,7 @@ void filch__trace_visit(void (*visit)(struct filch__track *track, void *ctx), vo
     uint32_t session;
     for (struct filch__track *track = visit_begin(&session), *next; track; track = next) {
         next = track->next;
-        if (filch__load_acquire(&track->session) == session) /* S1 */
+        if (filch__load_acquire(&track->session) == session && !track->stale) /* S1 */
             visit(track, ctx);
     }
     visit_end();

@@ -110,6 +110,8 @@ struct filch__trace_times {
     uint64_t begin_ticks, begin_ns, end_ticks, end_ns;
 };
 struct filch__trace_times filch__trace_times(void);
+/* Of the last session; near. */
+extern uint64_t filch__trace_ticks_per_us;
 uint64_t filch__trace_lost(void); /* events that found no track or no room; not those that a ring ran over */
 
 /* The writer's thread: a track of this session in *track, which keeps it for the next one; false: no memory for it, or no

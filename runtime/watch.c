@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "watch.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- tracks ---- */
@@ -11,7 +12,7 @@ static struct filch__track *track_of(const struct filch__strand *strand)
     struct filch__worker *worker = strand ? strand->worker : NULL;
     if (!worker)
         return filch__trace_outside();
-    if (filch__likely(worker->track && worker->track->session == filch__load_relaxed(&filch__trace_session)))
+    if (filch__trace_attached(worker->track))
         return worker->track;
     char name[sizeof worker->track->name];
     snprintf(name, sizeof name, "%.9s/%u", worker->pool->name, worker->id);
@@ -46,14 +47,6 @@ static uint64_t account(struct filch__span *span)
     return now;
 }
 
-/* What a spawned child needs to be worth an event of its own: about a microsecond. */
-static uint64_t child_ticks(void)
-{
-    struct filch__trace_times times = filch__trace_times();
-    uint64_t ns = times.end_ns - times.begin_ns;
-    return ns >= 100000 ? (times.end_ticks - times.begin_ticks) * 1000 / ns : 1000;
-}
-
 static uint64_t *note_of(struct filch__strand *strand, const struct filch__slot *slot)
 {
     return &strand->forks.spawned[slot - strand->forks.base];
@@ -84,8 +77,9 @@ void filch__watch_child_end(struct filch__strand *strand, const struct filch__wa
     uint64_t now = account(span);
     if (child->after > span->span)
         span->span = child->after;
-    /* One that was interrupted would not lie in one stretch of its task. */
-    if (span->key && span->pauses == child->pauses && now - child->begin >= child_ticks())
+    /* One that was interrupted would not lie in one stretch of its task; short ones are too many to be kept. */
+    if (span->key && span->pauses == child->pauses &&
+        now - child->begin >= filch__load_relaxed(&filch__trace_ticks_per_us))
         put(strand, now, FILCH__EVENT_CHILD, 0, now - child->begin, run);
 }
 
@@ -153,6 +147,8 @@ void filch__watch_begin_slow(struct filch__strand *strand, struct filch_future *
     uint64_t submitted_ns = stamped ? (uint64_t)(uintptr_t)future->priv.lines : 0;
     /* What carries the nodes of a graph is no task of its user's. */
     bool traced = filch__traces(strand->pool) && !(future->priv.flags & FILCH__FUTURE_UNCOUNTED);
+    if (!stamped && !traced && !strand->watched)
+        return; /* a task inside another one, and neither is watched */
     begin(strand, traced ? (uintptr_t)future : 0, watched);
     if (stamped) {
         future->priv.lines = NULL;
@@ -233,9 +229,13 @@ void filch__watch_note(const char *text)
 void filch__watch_pause_slow(struct filch__strand *strand, enum filch__pause why)
 {
     struct filch__span *span = &strand->span;
+    if (++span->pauses > FILCH__SAMPLE_WAITS && strand->watched && !span->key) {
+        strand->watched = false; /* it is mostly waits: measuring all of them would cost more than a sample may */
+        span->started_ns = 0;
+        return;
+    }
     span->paused_ns = filch__os_now_ns();
     span->ready_ns = 0;
-    span->pauses++;
     if (span->key && !span->joining)
         put(strand, account(span), FILCH__EVENT_PAUSE, why, span->key, span->span);
 }

@@ -7,8 +7,8 @@
  * So what is not watched costs a load and a branch at submit, start, wait and end; and an unstolen spawn and sync nothing:
  * while a trace is taken they come by their slow paths (forkstack.h, `watched`).
  *
- * A watched task's strand is marked, and its waits are measured; of other tasks' waits each 256th of a worker is. Who makes such
- * a strand ready writes down when, before the strand is in sight of anybody.
+ * A watched task's strand is marked, and its waits are measured, in a sample the first 64; of other waits each 256th of a worker
+ * is. Who makes such a strand ready writes down when, before the strand is in sight of anybody.
  *
  * Nothing here is part of a protocol: models are without it.
  */
@@ -18,7 +18,7 @@
 #include "probe.h"
 #include "work.h"
 
-enum { FILCH__SAMPLE_EVERY = 256, FILCH__NOTE_MOST = 120 };
+enum { FILCH__SAMPLE_EVERY = 256, FILCH__SAMPLE_WAITS = 64, FILCH__NOTE_MOST = 120 };
 
 void filch__watch_trace(struct filch_pool *pool, bool on); /* from now on, or no more */
 
@@ -48,70 +48,56 @@ bool filch__watch_child_begin(struct filch__strand *strand, const struct filch__
                               struct filch__watched_child *child);
 void filch__watch_child_end(struct filch__strand *strand, const struct filch__watched_child *child, uintptr_t run);
 
+/* In a model nothing is watched. */
 #ifdef FILCH_MODEL
-static inline uint32_t filch__watch_of(const struct filch_pool *pool)
-{
-    return (void)pool, 0;
-}
-static inline bool filch__watches(const void *of)
-{
-    return (void)of, false;
-}
-#define filch__watches_strand(strand) filch__watches(strand)
-#define filch__watches_wait(strand) filch__watches(strand)
-#define filch__watches_trace() false
+#define filch__if_watched(condition) (0 && (condition))
 #else
-static inline uint32_t filch__watch_of(const struct filch_pool *pool)
-{
-    return filch__load_relaxed(&pool->watch);
-}
+#define filch__if_watched(condition) filch__unlikely(condition)
+#endif
+
 static inline bool filch__watches_strand(const struct filch__strand *strand)
 {
-    return filch__unlikely(strand->watched);
+    return filch__if_watched(strand->watched);
 }
+
 /* Is the wait that the strand is in measured? */
 static inline bool filch__watches_wait(const struct filch__strand *strand)
 {
-    return filch__unlikely(strand->span.paused_ns != 0);
+    return filch__if_watched(strand->span.paused_ns != 0);
 }
+
 static inline bool filch__watches_trace(void)
 {
-    return filch__unlikely(filch__trace_on());
+    return filch__if_watched(filch__trace_on());
 }
-#endif
+
+static inline bool filch__watches_forks(const struct filch__forkstack *stack)
+{
+    return filch__if_watched(stack->watched);
+}
 
 /* Is a trace taken of the pool? */
 static inline bool filch__traces(const struct filch_pool *pool)
 {
-    return filch__unlikely(filch__watch_of(pool) & FILCH__WATCH_TRACE);
+    return filch__if_watched(filch__load_relaxed(&pool->watch) & FILCH__WATCH_TRACE);
 }
 
 /* The future is filled, and nobody else knows of it. */
 static inline void filch__watch_submit(struct filch_pool *pool, struct filch_future *future)
 {
-    FILCH__PROBE3(submit, pool, future, future->priv.fn);
-    if (filch__unlikely(filch__watch_of(pool)))
+    if (filch__if_watched(filch__load_relaxed(&pool->watch)))
         filch__watch_submit_slow(pool, future);
 }
 
-/* A task's body is about to run on the strand, which knows its name; then, when it has returned, and its future is not done. */
-static inline void filch__watch_begin(struct filch__strand *strand, struct filch_future *future,
-                                      struct filch__watched *watched)
+/* A task's body is about to run on the strand, which knows its name, inside another one or not; then, when it has returned,
+ * and its future is not done. */
+static inline void filch__watch_begin(struct filch__strand *strand, struct filch_pool *pool,
+                                      struct filch_future *future, bool inside, struct filch__watched *watched)
 {
-    FILCH__PROBE4(start, strand->pool, future, strand->fn, strand->label);
     watched->on = false;
-    if (filch__unlikely(future->priv.flags & FILCH__FUTURE_STAMPED) || filch__traces(strand->pool) ||
-        filch__watches_strand(strand))
+    if (filch__if_watched(future->priv.flags & FILCH__FUTURE_STAMPED) || filch__traces(pool) ||
+        filch__if_watched(inside))
         filch__watch_begin_slow(strand, future, watched);
-}
-
-static inline void filch__watch_end(struct filch__strand *strand, const struct filch_future *future, int status,
-                                    const struct filch__watched *watched)
-{
-    FILCH__PROBE3(end, strand->pool, future, status);
-    (void)future;
-    if (filch__unlikely(watched->on))
-        filch__watch_end_slow(strand, status, watched);
 }
 
 /* A graph's node, in place of the task that carries it. */
@@ -132,22 +118,22 @@ static inline void filch__watch_begin_loot(struct filch__strand *strand, const s
         filch__watch_begin_loot_slow(strand, loot, watched);
 }
 
-static inline void filch__watch_end_part(struct filch__strand *strand, int status, const struct filch__watched *watched)
+static inline void filch__watch_end(struct filch__strand *strand, int status, const struct filch__watched *watched)
 {
-    if (filch__unlikely(watched->on))
+    if (filch__if_watched(watched->on))
         filch__watch_end_slow(strand, status, watched);
 }
 
 static inline void filch__watch_drop(struct filch_pool *pool, struct filch_future *future, int status)
 {
-    if (filch__unlikely(future->priv.flags & FILCH__FUTURE_STAMPED))
+    if (filch__if_watched(future->priv.flags & FILCH__FUTURE_STAMPED))
         filch__watch_drop_slow(pool, future, status);
 }
 
 /* The worker has run one more body. */
 static inline void filch__watch_count(struct filch__worker *worker)
 {
-    if (filch__unlikely(worker->count.run % FILCH__SAMPLE_EVERY == 0))
+    if (filch__if_watched(worker->count.run % FILCH__SAMPLE_EVERY == 0))
         filch__watch_sample_slow(worker->pool);
 }
 
@@ -163,7 +149,7 @@ static inline void filch__watch_suspend(struct filch__strand *strand)
 {
     FILCH__PROBE3(suspend, strand->pool, strand, strand->task);
     if (filch__watches_strand(strand) ||
-        filch__unlikely(strand->worker->count.suspensions % FILCH__SAMPLE_EVERY == 1))
+        filch__if_watched(strand->worker->count.suspensions % FILCH__SAMPLE_EVERY == 1))
         filch__watch_pause_slow(strand, FILCH__PAUSE_WAIT);
 }
 
@@ -244,6 +230,16 @@ static inline void filch__watch_gate(uint64_t since_ns)
     (void)since_ns;
 #else
     filch__watch_gate_slow(since_ns);
+#endif
+}
+
+/* The worker's thread ends; for_good: the worker, too. */
+static inline void filch__watch_leave(struct filch__worker *worker, bool for_good)
+{
+#ifdef FILCH_MODEL
+    (void)worker, (void)for_good;
+#else
+    filch__trace_detach(worker->track, for_good);
 #endif
 }
 

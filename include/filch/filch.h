@@ -11,6 +11,7 @@
 #include "gate.h"
 #include "graph.h"
 #include "local.h"
+#include "metrics.h"
 #include "parallel.h"
 #include "pool.h"
 #include "progress.h"

@@ -9,7 +9,7 @@ enum { CAPACITY = 64, BYTES = CAPACITY * sizeof(struct filch__event), CHUNK = 7 
 
 static void ring_init(struct filch__ring *ring, size_t bytes, bool wraps)
 {
-    must(filch__ring_init(ring, bytes));
+    must(filch__ring_init(ring, bytes, false));
     filch__ring_begin(ring, wraps);
 }
 
@@ -141,7 +141,7 @@ Test(ring, a_size_is_rounded_down, .timeout = TEST_TIMEOUT)
     ring_init(&ring, 2 * BYTES - 1, false);
     cr_assert_eq(ring.capacity, CAPACITY);
     filch__ring_destroy(&ring);
-    cr_assert_not(filch__ring_init(&ring, (size_t)1 << 60));
+    cr_assert_not(filch__ring_init(&ring, (size_t)1 << 60, true));
     filch__ring_begin(&ring, true);
     put(&ring, 1);
     cr_assert_eq(filch__ring_lost(&ring), 1);
