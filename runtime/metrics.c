@@ -31,6 +31,11 @@ const struct filch__figure filch__figures[] = {
     {FIELD(failed_starts), true, "filch_failed_starts", "Workers that could not be started."},
     {FIELD(strands), true, "filch_stacks", "Stacks mapped."},
     {FIELD(unguarded_stacks), true, "filch_unguarded_stacks", "Stacks mapped without a guard page."},
+    {FIELD(parked_ns), true, "filch_parked_nanoseconds", "Time that workers slept for want of work."},
+    {FIELD(search_ns), true, "filch_search_nanoseconds", "Time that workers looked for work."},
+    {FIELD(permit_ns), true, "filch_permit_nanoseconds", "Time that workers waited for a permit."},
+    {FIELD(blocked_ns), true, "filch_blocked_nanoseconds", "Time that tasks blocked their worker's thread."},
+    {FIELD(lifetime_ns), true, "filch_lifetime_nanoseconds", "Time that workers have lived."},
     {FIELD(queue_depth), false, "filch_queued_tasks", "Tasks accepted and not started."},
     {FIELD(held), false, "filch_held_tasks", "Tasks that wait for predecessors, or for a permit of a gate."},
     {FIELD(suspended), false, "filch_suspended_tasks", "Tasks that wait."},
@@ -43,7 +48,7 @@ const struct filch__figure filch__figures[] = {
 };
 
 /* Who adds a field adds its line above. */
-_Static_assert(sizeof(struct filch_pool_stats) == 20 * sizeof(uint64_t) + 6 * sizeof(uint32_t),
+_Static_assert(sizeof(struct filch_pool_stats) == 25 * sizeof(uint64_t) + 6 * sizeof(uint32_t),
                "a field has no figure");
 
 uint64_t filch__figure_value(const struct filch__figure *figure, const struct filch_pool_stats *stats)

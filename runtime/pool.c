@@ -74,6 +74,7 @@ static struct filch_pool *create(const struct filch_pool_config *config, const s
         return NULL;
     *pool = (struct filch_pool){.allocator = *allocator, .config = *config, .min_workers = config->min_workers};
     pool->generation = filch__load_relaxed(&filch__generation);
+    pool->watch = FILCH__WATCH_SAMPLE;
     snprintf(pool->name, sizeof pool->name, "%s", config->name ? config->name : "filch");
     filch__gate_init(&pool->gate, config->max_concurrency);
     if (config->flags & FILCH_POOL_PUMPED)

@@ -27,8 +27,9 @@ void filch__record_drop(struct filch__record *record); /* its task was not accep
 int filch__task_admit(struct filch_pool *pool, struct filch__record *record, uint32_t flags);
 /* As filch_submit_copy, detached, with the caller's data. */
 int filch__submit_own(filch_fn *fn, void *data, const struct filch_task_options *options);
-void filch__task_fill(struct filch_future *future, filch_fn *fn, void *data, struct filch__record *record,
-                      uint32_t flags, struct filch_completions *completions); /* QUEUED, and not in a queue yet */
+void filch__task_fill(struct filch_pool *pool, struct filch_future *future, filch_fn *fn, void *data,
+                      struct filch__record *record, uint32_t flags,
+                      struct filch_completions *completions); /* QUEUED, and not in a queue yet */
 void filch__pool_settle_late(struct filch_pool *pool); /* after enqueueing: the workers may be gone */
 
 /* room.c: queue_limit. As the pool's policy says: *ret_count of `want` tasks may be enqueued, or one is to run in the

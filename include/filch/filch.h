@@ -17,5 +17,6 @@
 #include "progress.h"
 #include "report.h"
 #include "scope.h"
+#include "trace.h"
 
 #endif
