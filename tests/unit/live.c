@@ -84,7 +84,7 @@ Test(live, tells_what_each_worker_runs, .timeout = TEST_TIMEOUT)
     cr_assert(strstr(workers, "\nworker 1 queued "));
     cr_assert(strstr(workers, "\npool 2\nworker 0 queued 0 idle\n"), "%s", workers);
     cr_assert_eq(runs_ns(workers, " first\n"), 0, "nobody has asked before");
-    cr_assert_eq(runs_ns(workers, " 0x"), 0);
+    cr_assert_eq(runs_ns(workers, " hold\n"), 0);
     long long before = runs_ns(observed_ask(fd, "workers"), " first\n");
     long long after = runs_ns(observed_ask(fd, "workers"), " first\n");
     cr_assert(before > 0 && after > before, "%lld, %lld", before, after);
