@@ -8,6 +8,7 @@ yard=$1 script=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failures=0
+export MALLOC_ARENA_MAX=1 # or core files have a hundred megabytes of arenas in them
 
 debug() {
     gdb -nx -batch -ex 'set confirm off' -ex 'set debuginfod enabled off' -ex "source $script" "$@" 2>&1 || true # its status is the last command's
@@ -39,13 +40,16 @@ follows() {
 look=(-ex 'filch pools' -ex 'filch workers' -ex 'filch strands' -ex 'filch tasks yard')
 check() {
     local file=$1
-    expect "$file" '^1  "yard"  0x[0-9a-f]+  open: 2 of 2 permits in use, 2 workers, 5 tasks wait, 3 queued, 1 held back$' \
-        '^  worker [01], thread [0-9]+ \(LWP [0-9]+\): runs saw "leaf", strand [0-9]+; 0 queued; ' \
-        '^  worker [01], thread [0-9]+ \(LWP [0-9]+\): runs saw "stone", strand [0-9]+; 0 queued; ' \
+    expect "$file" '^1  "yard"  0x[0-9a-f]+  open: 2 of 2 permits in use, 3 workers, 6 tasks wait, 3 queued, 1 held back$' \
+        '^  worker [0-2], thread [0-9]+ \(LWP [0-9]+\): runs saw "leaf", strand [0-9]+; 0 queued; ' \
+        '^  worker [0-2], thread [0-9]+ \(LWP [0-9]+\): runs saw "stone", strand [0-9]+; 0 queued; ' \
+        '^  worker [0-2], .*: runs keep_watch, strand at 0x[0-9a-f]+ \(blocked, its permit serves others\); ' \
         '^  entry queue, normal priority: 3$' '^  held back: 1$' '^      nothing "paint", by predecessors: 1$'
     follows "$file" 'nap "after lunch" waits in filch_sleep_until$' '#.* filch_sleep_until \(' '#.* nap \('
+    follows "$file" 'keep_watch waits in filch_wait for promise 0x[0-9a-f]+, on thread [0-9]+$' '#.* filch_wait \(' \
+        '#.* keep_watch \('
     # How much is known of a wait depends on what the compiler has left of its call; gcc and clang differ.
-    follows "$file" 'enter_shed waits in (filch_gate_enter|enter_line) for a permit of gate 0x[0-9a-f]+ \(0 of 0 held, 1 in line\)$' \
+    follows "$file" 'enter_shed waits in filch_gate_enter for a permit of gate 0x[0-9a-f]+ \(0 of 0 held, 1 in line\)$' \
         '#.* (filch_gate_enter|enter_line) \(' '#.* enter_shed \('
     follows "$file" 'saw_branch waits in filch_wait for saw "leaf" \(on strand [0-9]+\)$' '#.* filch_wait \(' \
         '#.* saw_branch \('
@@ -88,7 +92,7 @@ check "$work/core"
 
 # The kernel's own, where it puts one into the program's directory.
 if [[ $(cat /proc/sys/kernel/core_pattern) =~ ^[A-Za-z.]+$ ]]; then
-    (cd "$work" && ulimit -c unlimited && exec "$yard" abort) > /dev/null 2>&1 || true
+    (cd "$work" && ulimit -c unlimited && "$yard" abort || true) > /dev/null 2>&1
     kernel=$(find "$work" -maxdepth 1 -name "$(cat /proc/sys/kernel/core_pattern)*" | head -n 1)
     if [[ -n $kernel ]]; then
         debug "${look[@]}" -c "$kernel" "$yard" > "$work/kernel"
