@@ -141,6 +141,11 @@ static void take_pool_figure(struct top_pool *pool, const char *key, const char 
         [PARKS] = "parks",
         [WAKES] = "wakes",
         [SUSPENSIONS] = "suspensions",
+        [BUSY_NS] = "lifetime_ns",
+        [SEARCH_NS] = "search_ns",
+        [PARKED_NS] = "parked_ns",
+        [PERMIT_NS] = "permit_ns",
+        [BLOCKED_NS] = "blocked_ns",
         [QUEUED] = "queue_depth",
         [HELD] = "held",
         [SUSPENDED] = "suspended",
@@ -208,6 +213,13 @@ static void take_worker(struct reading *reading, char *line)
     pool->worker[pool->workers++] = worker;
 }
 
+/* What is left of the workers' lifetime they were busy. */
+static void subtract_rest(struct top_pool *pool)
+{
+    for (size_t i = BUSY_NS + 1; i < TIMES; i++)
+        pool->figure[BUSY_NS] -= pool->figure[i] < pool->figure[BUSY_NS] ? pool->figure[i] : pool->figure[BUSY_NS];
+}
+
 static void take_stuck(struct reading *reading, char *line)
 {
     struct top_pool *pool = reading->about;
@@ -258,6 +270,8 @@ bool top_ask(FILE *process, struct top_facts *ret_facts)
     struct reading reading = {.facts = &facts};
     bool all = ask(process, "stats\n", take_figure, &reading) && ask(process, "workers\n", take_worker, &reading) &&
                ask(process, "stuck\n", take_stuck, &reading);
+    for (size_t i = 0; i < facts.pools; i++)
+        subtract_rest(&facts.pool[i]);
     if (all)
         *ret_facts = facts;
     else

@@ -14,9 +14,15 @@ enum figure {
     STOLEN,
     PARKS,
     WAKES,
-    SUSPENSIONS, /* counts up to here */
-    RATES,
-    QUEUED = RATES,
+    SUSPENSIONS,
+    RATES, /* these are counts; then the workers' times, and what is so now */
+    BUSY_NS = RATES,
+    SEARCH_NS,
+    PARKED_NS,
+    PERMIT_NS,
+    BLOCKED_NS,
+    TIMES,
+    QUEUED = TIMES,
     HELD,
     SUSPENDED,
     STUCK,

@@ -55,6 +55,22 @@ static void write_rates(FILE *out, const struct top_pool *pool, const struct top
     }
 }
 
+static void write_times(FILE *out, const struct top_pool *pool, const struct top_pool *before)
+{
+    static const char *const names[] = {"busy", "searching", "parked", "waiting for a permit", "blocked"};
+    double spent[TIMES - RATES], all = 0;
+    for (size_t i = 0; i < TIMES - RATES; i++) {
+        unsigned long long now = pool->figure[RATES + i], then = before ? before->figure[RATES + i] : 0;
+        spent[i] = now > then ? (double)(now - then) : 0;
+        all += spent[i];
+    }
+    if (!all)
+        return;
+    fprintf(out, "  workers%s:", before ? "" : ", in all");
+    for (size_t i = 0; i < TIMES - RATES; i++)
+        fprintf(out, " %.0f %% %s%s", 100 * spent[i] / all, names[i], i + 1 < TIMES - RATES ? "," : "\n");
+}
+
 static void write_workers(FILE *out, const struct top_pool *pool)
 {
     size_t idle = 0;
@@ -87,6 +103,7 @@ static void write_pool(FILE *out, const struct top_pool *pool, const struct top_
     write_rates(out, pool, NULL, 1);
     if (before)
         write_rates(out, pool, before, seconds);
+    write_times(out, pool, before);
     if (figure[STUCK]) {
         fprintf(out, "\3  stuck: %llu; the last: %s, noticed after ", figure[STUCK], pool->last_stuck);
         write_time(out, pool->last_stuck_ns);

@@ -13,7 +13,7 @@ fail() {
 }
 
 has_variable() {
-    grep -qaF "$2" "$1"
+    readelf -p .rodata "$1" | grep -F "$2" > /dev/null
 }
 
 has_sockets() {
@@ -26,7 +26,7 @@ rm -rf "$work"
 "$cmake" --build "$work" --target filch > "$work/build.log" || fail "it does not build, see $work/build.log"
 without=$work/runtime/libfilch.so
 
-variables=(FILCH_LIVE)
+variables=(FILCH_LIVE FILCH_TRACE_LAST) # FILCH_TRACE is in a message as well
 for variable in "${variables[@]}"; do
     has_variable "$library" "$variable" || fail "$library does not know $variable"
     ! has_variable "$without" "$variable" || fail "$variable is known in spite of FILCH_ENVIRONMENT=OFF"
