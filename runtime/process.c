@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "live.h"
 #include "pool.h"
+#include "traces.h"
 
 #include <pthread.h>
 
@@ -41,6 +42,7 @@ static void before_fork(void)
 {
     filch__lock(&lock);
     filch__live_before_fork();
+    filch__trace_before_fork();
     filch__reclaim_before_fork();
 }
 
@@ -48,6 +50,7 @@ static void after_fork_parent(void)
 {
     filch__reclaim_after_fork_parent();
     filch__live_after_fork_parent();
+    filch__trace_after_fork_parent();
     filch__unlock(&lock);
 }
 
@@ -64,6 +67,7 @@ static void after_fork_child(void)
     filch__crew_forget_thread();               /* the task that forked goes on as an ordinary thread */
     filch__reclaim_after_fork_child();
     filch__live_after_fork_child();
+    filch__trace_after_fork_child();
     filch__unlock(&lock);
 }
 
@@ -87,6 +91,7 @@ void filch__process_add(struct filch_pool *pool)
     if (pools)
         pools->previous_open = pool;
     pools = pool;
+    filch__trace_pool_opens(pool);
     filch__unlock(&lock);
 }
 

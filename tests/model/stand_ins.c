@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* stand_ins.c - in a model, what the runtime's lowest files are elsewhere: os.c, reclaim.c, overflow.c, process.c; spells.c.
+/* stand_ins.c - in a model, what the runtime's lowest files are elsewhere: os.c, reclaim.c, overflow.c, process.c; spells.c, traces.c.
  *
  * Futexes, locks, threads and membarrier are the checker's. The clock stands still, until a timed wait ends: then it
  * is at that deadline; but a model may let it run (model_clock). A read section is a count per thread; a grace period
@@ -9,6 +9,7 @@
 #include "model.h"
 
 #include "overflow.h"
+#include "traces.h"
 
 #include <errno.h>
 
@@ -329,10 +330,19 @@ unseen void filch__reclaim_synchronize(void)
     mc_grace();
 }
 
-/* ---- overflow.c, process.c ---- */
+/* ---- overflow.c, process.c, traces.c ---- */
 
 void filch__overflow_install(void)
 {
+}
+
+void filch__trace_environment(void)
+{
+}
+
+void filch__trace_pool_closes(struct filch_pool *pool)
+{
+    (void)pool;
 }
 
 void *filch__overflow_enter(void)
