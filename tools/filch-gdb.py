@@ -428,7 +428,7 @@ def show_strand(pool, strand, thread, full):
             thread.switch()
             stack = Stack()
         elif strand["thread"]:
-            print(title + "is on a thread outside the pool")
+            print(title + "is on the stack of a thread that gdb does not know by name, see `info threads`")
             return
         else:
             unwinder.set(strand)
