@@ -356,12 +356,13 @@ def graph_text(graph):
         int(graph.address), int(graph["left"]), int(graph["node_count"]))
 
 
-def futures_text(pool, futures, count):
+def futures_text(pool, futures):
+    """Of a sequence of pointers."""
     try:
-        texts = [future_text(pool, futures[i].dereference()) for i in range(min(count, 4))]
+        texts = [future_text(pool, future.dereference()) for future in futures[:4]]
     except gdb.error:
         return ""
-    return ", ".join(texts) + (" and %d more" % (count - 4) if count > 4 else "")
+    return ", ".join(texts) + (" and %d more" % (len(futures) - 4) if len(futures) > 4 else "")
 
 
 def gate_text(gate):
@@ -370,8 +371,31 @@ def gate_text(gate):
         int(gate.address), word >> 32 & 0x7FFFFFFF, word & 0xFFFFFFFF, waiting)
 
 
+def said_text(pool, on):
+    """As the wait itself says it: a kind, and whatever that needs."""
+    kinds = {field.enumval: field.name for field in on["kind"].type.fields()}
+    kind, target, count = kinds.get(int(on["kind"]), ""), on["target"], int(on["count"])
+    if kind in ("FILCH__ON_ALL", "FILCH__ON_ANY") and on["stride"]:
+        stride = int(on["stride"])
+        return futures_text(pool, [pointer(int(target) + i * stride, "struct filch_future") for i in range(count)])
+    if kind in ("FILCH__ON_ALL", "FILCH__ON_ANY"):
+        first = target.cast(gdb.lookup_type("struct filch_future").pointer().pointer())
+        return futures_text(pool, [first[i] for i in range(count)])
+    texts = {
+        "FILCH__ON_FUTURE": lambda: future_text(pool, pointer(target, "struct filch_future").dereference()),
+        "FILCH__ON_GATE": lambda: gate_text(pointer(target, "struct filch_gate").dereference()),
+        "FILCH__ON_GRAPH": lambda: graph_text(pointer(target, "struct filch_graph").dereference()),
+        "FILCH__ON_CHILD": lambda: "a spawned child that was stolen",
+        "FILCH__ON_ROOM": lambda: "room in the queue",
+        "FILCH__ON_COMPLETIONS": lambda: "completions 0x%x" % int(target),
+    }
+    return texts[kind]() if kind in texts else ""
+
+
 def target_text(pool, wait, stack):
-    """By what the wait itself says; or by the variables of the call that waits."""
+    """By what the wait itself says; in a library whose waits say less, by the variables of the call that waits."""
+    if any(field.name == "on" for field in wait.type.fields()):
+        return said_text(pool, wait["on"])
     if wait["target"]:
         return future_text(pool, wait["target"].dereference())
     for name, tag, text in (("gate", "filch_gate", gate_text), ("graph", "filch_graph", graph_text)):
@@ -381,7 +405,7 @@ def target_text(pool, wait, stack):
     futures = stack.variable("futures", lambda kind: points_to(kind, "filch_future", 2))
     count = stack.variable("count", lambda kind: kind.strip_typedefs().code == gdb.TYPE_CODE_INT)
     if futures is not None and count is not None:
-        return futures_text(pool, futures, int(count))
+        return futures_text(pool, [futures[i] for i in range(int(count))])
     future = stack.structure("future", "filch_future")
     return future_text(pool, future) if future is not None else ""
 
@@ -404,7 +428,7 @@ def show_strand(pool, strand, thread, full):
             thread.switch()
             stack = Stack()
         elif strand["thread"]:
-            print(title + "is on a thread outside the pool")
+            print(title + "is on the stack of a thread that gdb does not know by name, see `info threads`")
             return
         else:
             unwinder.set(strand)

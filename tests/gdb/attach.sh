@@ -37,6 +37,19 @@ follows() {
     done
 }
 
+# An expression: in a strand's innermost frame, are all registers what context.c says that the switch has saved?
+saved_registers() {
+    local frame='((struct frame *)$sp - 1)' pairs=()
+    if [[ $(uname -m) == x86_64 ]]; then
+        for name in r12 r13 r14 r15 rbx rbp; do pairs+=("\$$name == $frame->$name"); done
+    else
+        for i in {0..9}; do pairs+=("\$x$((i + 19)) == $frame->x19_x28[$i]"); done
+        pairs+=("\$x29 == $frame->x29")
+    fi
+    printf '%s && ' "${pairs[@]}"
+    printf '1\n'
+}
+
 look=(-ex 'filch pools' -ex 'filch workers' -ex 'filch strands' -ex 'filch tasks yard')
 check() {
     local file=$1
@@ -80,10 +93,12 @@ expect "$work/live" 'exited normally'
 
 # One strand, as if it were a thread; then the thread itself again; and what is said when nothing runs.
 strand=$(sed -En 's/^  strand ([0-9]+): saw_branch waits .*/\1/p' "$work/live")
-debug -ex 'filch pools' -ex "core-file $work/gdb.core" -ex "filch strand $strand" -ex 'backtrace' -ex 'filch strand' \
-    -ex 'echo back:\n' -ex 'backtrace' -ex 'filch workers nowhere' -ex 'filch strand 1000' "$yard" > "$work/strand"
+debug -ex 'filch pools' -ex "core-file $work/gdb.core" -ex "filch strand $strand" -ex 'backtrace' \
+    -ex 'frame 1' -ex "print $(saved_registers)" -ex 'filch strand' -ex 'echo back:\n' -ex 'backtrace' \
+    -ex 'filch workers nowhere' -ex 'filch strand 1000' "$yard" > "$work/strand"
 expect "$work/strand" 'there is no process and no core file' '^#[0-9]+ .* filch_wait \(' '^#[0-9]+ .* saw_branch \(' \
-    'no open pool is called nowhere' 'no strand with a task has the number 1000'
+    '^#1 .* (filch__strand_switch|filch__worker_switch) \(' '^.1 = 1$' 'no open pool is called nowhere' \
+    'no strand with a task has the number 1000'
 sed -n '/^back:/,$p' "$work/strand" > "$work/back"
 expect "$work/back" '^#0  everything_waits \(' '^#1  .* in main '
 
