@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """A machine on paper that runs tasks and writes the trace that filch would write of them, to the microsecond.
 
-A body is a generator that yields what it does: run(us), off(us, call), lock(us), fork(work, span), submit(body, name), wait(id).
-Workers take tasks in the order of submission. Everything is exact, so that work, span and all times are known in advance.
+A body is a generator that yields what it does: run(us), off(us, call), lock(us), fork(work, span), submit(body, name),
+wait(id). Workers take tasks in the order of submission. Everything is exact, so that work, span and all times are known
+in advance.
 """
 import heapq
 import json
@@ -37,21 +38,27 @@ def wait(id_):
     return "wait", id_
 
 
+def poll(id_):
+    """As the outside thread waits that sleeps in poll until a result is there: the clock runs on, and is its depth."""
+    return "wait", id_, True
+
+
 class Task:
     def __init__(self, id_, body, name, note=None):
         self.id, self.body, self.name, self.note = id_, body, name, note
         self.depth = self.work = 0.0
         self.n, self.ended, self.submitted, self.queued, self.needs, self.waiters = 0, False, 0.0, None, 0, []
-        self.track, self.started, self.answer, self.suspended, self.giver = None, None, None, None, None
+        self.track, self.started, self.answer, self.suspended, self.giver, self.polls_since = [None] * 6
 
 
 class Machine:
-    """processors is what the trace claims; `workers` tasks run at once at most, which is the limit as well. A thread that can
-    run has a processor for `speed` of the time."""
+    """processors is what the trace claims; `workers` tasks run at once at most, which is the limit as well. A thread
+    that can run has a processor for `speed` of the time."""
 
-    def __init__(self, workers, processors=None, gap=0.0, handover=0.0, sample_every=5000.0, speed=1.0):
+    def __init__(self, workers, processors=None, gap=0.0, handover=0.0, sample_every=5000.0, speed=1.0, samples_outside=False):
         self.workers, self.processors, self.gap, self.handover = workers, processors or workers, gap, handover
         self.pool, self.sample_every, self.speed = "batch", sample_every, speed
+        self.samples_outside = samples_outside
         self.now, self.turn, self.heap, self.queue, self.free = 0.0, 0, [], deque(), list(range(1, workers + 1))[::-1]
         self.idle_since = {tid: 0.0 for tid in self.free}
         self.events, self.rows, self.names, self.next, self.lock_free, self.flow = [], [], [], 1, 0.0, 0
@@ -216,7 +223,8 @@ class Machine:
         task.answer = self.make(task, *what)
         self.at(self.now, self.step, task)
 
-    def do_wait(self, task, target):
+    def do_wait(self, task, target, polls=False):
+        task.polls_since = self.now if polls else None
         if target.ended:
             self.row(3, self.now, task.id, task.depth, target.id)
             self.at(self.now, self.step, task)
@@ -237,6 +245,9 @@ class Machine:
             self.stop(task, "done")
             self.ran += 1
         for kind, waiter in task.waiters:
+            if kind == "wait" and waiter.polls_since is not None:
+                self.states.append((waiter.track, waiter.polls_since, self.now, False, "poll", 0))
+                waiter.depth += self.now - waiter.polls_since
             if kind == "need":
                 waiter.needs -= 1
                 if not waiter.needs:
@@ -256,6 +267,8 @@ class Machine:
         """Counters and samples at each tick, from what was noted."""
         events, by_track = [], {}
         for state in sorted(self.states):
+            if state[0] == self.outside and not self.samples_outside:
+                continue
             by_track.setdefault(state[0], []).append(state)
         place, tick = 0, self.sample_every / 2
         cursor = {tid: [0, 0.0] for tid in by_track}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Programs for the machine on paper: shapes whose work and span are known in closed form, and faults that are planted."""
-from machine import Machine, fork, lock, off, run, submit, wait
+from machine import Machine, fork, lock, off, poll, run, submit, wait
 
 MS = 1000.0
 
@@ -83,6 +83,12 @@ def lock_held():
     return Machine(4).run(all_of(tasks))
 
 
+def lock_on_shared_machine():
+    """As above, but two tasks at a time, which have a processor for a third of the time that they could use one."""
+    tasks = [(once(run(0.2 * MS), lock(4 * MS)), "do_file", None) for _ in range(200)]
+    return Machine(2, speed=0.33).run(all_of(tasks))
+
+
 def huge_at_end():
     tasks = [(once(run(5 * MS)), "do_file", f"dir/file{place}") for place in range(200)]
     tasks.append((once(run(600 * MS)), "do_file", "dir/huge & <b>big</b> \"file\"</script>"))
@@ -130,6 +136,19 @@ def io_and_low_limit():
     """Off the processor most of the time, and fewer permits than processors."""
     tasks = [(once(run(1 * MS), off(1 * MS, "read")), "do_file", None) for _ in range(400)]
     return Machine(2, 2).run(all_of(tasks))
+
+
+def main_loop(works=0.0, **more):
+    """A main thread that polls for each result, and works on it."""
+    def body():
+        tasks = []
+        for _ in range(100):
+            tasks.append((yield submit(once(run(5 * MS)), "do_file")))
+        for task in tasks:
+            yield poll(task)
+            if works:
+                yield run(works)
+    return Machine(4, **more).run(body)
 
 
 def half_busy():

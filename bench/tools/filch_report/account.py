@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Where the threads' time went: every moment of a worker's track, from its first event to its last, belongs to one heading.
+"""Where the threads' time went: every moment of a worker's track, from its first event to its last, belongs to one
+heading.
 
-A moment belongs to the innermost slice that covers it, spawned children aside, which are part of their task. What no slice
-covers is the runtime's own work between two tasks. Inside tasks the samples say what the thread did: it ran on a processor,
-or was in a system call that blocked, or could have run and had no processor.
+A moment belongs to the innermost slice that covers it, spawned children aside, which are part of their task. What no
+slice covers is the runtime's own work between two tasks. Inside tasks the samples say what the thread did: it ran on a
+processor, or was in a system call that blocked, or could have run and had no processor.
 """
 from collections import Counter, defaultdict
 
-from .trace import BLOCK, CHILD, PARK, PERMIT, SEARCH, TASK
+from .trace import BLOCK, CHILD, OUTSIDE, PARK, PERMIT, SEARCH, TASK, UNKNOWN_CALL
 
 IN_TASKS, WAITS_PERMIT, SEARCHES, PARKED, BLOCKED, BETWEEN = "tasks", "permit", "search", "park", "blocked", "between"
 HEADINGS = (IN_TASKS, WAITS_PERMIT, SEARCHES, PARKED, BLOCKED, BETWEEN)
@@ -20,8 +21,8 @@ ROUNDING = 0.002
 
 
 class Account:
-    """times: heading: microseconds over all workers; by_track: the same for each; running: (start, stop, id) of the outermost
-    task slices on any track, in the order of their starts."""
+    """times: heading: microseconds over all workers; by_track: the same for each; running: (start, stop, id) of the
+    outermost task slices on any track, in the order of their starts."""
 
     def __init__(self, trace):
         self.trace = trace
@@ -29,7 +30,7 @@ class Account:
         self.running, self.outside_tasks = [], 0.0
         by_track = defaultdict(list)
         for row, kind in enumerate(trace.slices.kind):
-            if kind != CHILD:
+            if kind not in (CHILD, OUTSIDE):
                 by_track[trace.slices.track[row]].append(row)
         headings = [BY_NAME.get(text, BETWEEN) for text in trace.texts]
         for place, rows in by_track.items():
@@ -71,9 +72,10 @@ class Account:
 class Samples:
     """What threads did inside tasks: shares of the task time by system call, and of whom.
 
-    A sample says "on cpu" of a thread that can run, whether it has a processor or not. How long these threads really ran is
-    told by their CPU clocks: what is missing is time without a processor. The ratio is taken over the whole trace, as states
-    between two samples are not known.
+    A sample says "on cpu" of a thread that can run, whether it has a processor or not. How long these threads really
+    ran is told by their CPU clocks: what is missing is time without a processor. The ratio is taken over the whole
+    trace, as states between two samples are not known. ran: CPU time of all workers, from the first sample of each to
+    its last.
     """
 
     def __init__(self, trace):
@@ -91,7 +93,7 @@ class Samples:
                 inside[state] += 1
                 by_task[state][task] += 1
         self.count, self.by_task = sum(inside.values()), by_task
-        ran = sum(last[place][1] - first[place][1] for place in last)
+        self.ran = ran = sum(last[place][1] - first[place][1] for place in last)
         could = sum((last[place][0] - first[place][0]) * able[place] / count[place] for place in last)
         # Below this it may be chance, or the clock's grain.
         ratio = min(1.0, ran / could) if could > 0 and ran > 0 else 1.0
@@ -105,13 +107,28 @@ class Samples:
     def enough(self):
         return self.count >= FEW_SAMPLES
 
+    def share_when_let(self, states):
+        """Of the task time without what passed ready to run with no processor, which is nothing that tasks do: the
+        share of these states; 0.0 when too few samples are left."""
+        let = 1 - self.share(NO_CPU)
+        if self.count * let < FEW_SAMPLES:
+            return 0.0
+        return sum(self.share(state) for state in states) / let
+
     def share(self, state):
         return self.shares.get(state, 0.0)
 
     def calls(self):
-        """System calls inside tasks, the longest first."""
+        """System calls inside tasks, the longest first; and what the kernel did not tell."""
         return sorted(((share, state) for state, share in self.shares.items() if state not in (ON_CPU, NO_CPU)),
                       reverse=True)
+
+    def states(self):
+        """[(what to call it, share of the task time)]: on the processor, without one, and the longest system calls."""
+        found = [(ON_CPU, self.share(ON_CPU)), (NO_CPU, self.share(NO_CPU))]
+        for share, call in self.calls()[:5]:
+            found.append(("off CPU, in an unknown call" if call == UNKNOWN_CALL else f"off CPU in {call}", share))
+        return [(name, share) for name, share in found if share > 0]
 
 
 class Load:

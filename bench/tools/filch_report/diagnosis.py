@@ -1,326 +1,70 @@
 # SPDX-License-Identifier: MIT
 """What limits the speed-up, in one sentence with its evidence, and further remarks.
 
-Each rule looks for one cause and says nothing where the evidence is not there. Rules stand in the order in which one hides
-another: a lock keeps processors free as a low limit does, so it is looked for first; a lack of parallelism is what remains
-when nothing more definite explains it. The first that applies is the diagnosis, the others that apply are remarks.
+Rules stand in the order in which one cause hides another: a lock keeps processors free as a low limit does, so it is
+looked for first; a lack of parallelism is what remains when nothing more definite explains it. The first that applies
+is the diagnosis, the others that apply are remarks.
 """
-from .account import BETWEEN, BLOCKED, IN_TASKS, NO_CPU, ON_CPU, SEARCHES, WAITS_PERMIT
+from . import rules
+from .account import BETWEEN, BLOCKED, IN_TASKS, PARKED, SEARCHES, WAITS_PERMIT
+from .rules import BAD, UNCLEAR, Finding
+from .trace import UNKNOWN_CALL
 from .units import number, per_cent, plural, time
 
-# System calls by number where the kernel's table was not at hand: futex on x86-64 and on aarch64.
-FUTEX = ("futex", "202", "98")
-GOOD, BAD, UNCLEAR = "good", "bad", "unclear"
+RULES = (rules.nothing_ran, rules.lock, rules.lone_task, rules.limit, rules.oversubscribed, rules.gate, rules.submitter,
+         rules.small_tasks, rules.little_parallelism, rules.waiting_for_io, rules.unknown_machine, rules.healthy, rules.some_lock)
 
-
-class Finding:
-    """A cause: its key, the sentence, what supports it, and what helps."""
-
-    def __init__(self, key, sentence, evidence=(), advice="", state=BAD):
-        self.key, self.sentence, self.evidence, self.advice, self.state = key, sentence, list(evidence), advice, state
-
-
-def whose(facts, states):
-    """The name of the task to which most samples in these states belong, with its share; ("", 0) when unknown."""
-    counts = {}
-    names = {}
-    wanted = {task for state in states for task in facts.samples.by_task.get(state, ())}
-    slices = facts.trace.slices
-    for row, id_ in enumerate(slices.id):
-        if id_ in wanted and id_ not in names and slices.kind[row] == 0:
-            names[id_] = facts.trace.text(slices.name[row])
-    for state in states:
-        for task, count in facts.samples.by_task.get(state, {}).items():
-            name = names.get(task, "")
-            counts[name] = counts.get(name, 0) + count
-    if not counts:
-        return "", 0.0
-    name = max(counts, key=counts.get)
-    return name, counts[name] / sum(counts.values())
-
-
-def named(facts, states):
-    name, share = whose(facts, states)
-    return f"; it is {name} ({per_cent(share)} of these samples)" if name else ""
-
-
-def is_are(value):
-    return "is" if number(value) == "1" else "are"
-
-
-def tasks_of(value):
-    return f"{number(value)} task{' is' if number(value) == '1' else 's are'}"
-
-
-def futex_share(facts):
-    return sum(facts.samples.share(call) for call in FUTEX)
-
-
-def io_share(facts):
-    return sum(share for share, call in facts.samples.calls() if call not in FUTEX)
-
-
-def saturation(facts):
-    """Of the pool whose permits are in use while tasks are queued for the largest part of the time:
-    (share of the time, mean queue meanwhile, pool's name, its limit), or None without counters."""
-    found = None
-    for pool in facts.used_pools():
-        limit = int(pool.get("max_concurrency") or 0)
-        rows = [(ts, args) for ts, args in facts.trace.counters.get(f"pool {pool.get('name', '')}", ())
-                if facts.load.first <= ts <= facts.load.last]
-        if len(rows) < 3 or not limit:
-            continue
-        ends = [ts for ts, _ in rows[1:]] + [facts.load.last]
-        total = full = queued = 0.0
-        for (ts, args), end in zip(rows, ends):
-            total += end - ts
-            if args.get("permits", 0) >= limit and args.get("queued", 0) > 0:
-                full += end - ts
-                queued += (end - ts) * args["queued"]
-        if total > 0 and (found is None or full / total > found[0]):
-            found = full / total, queued / full if full else 0.0, str(pool.get("name", "")), limit
-    return found
-
-
-def nothing_ran(facts):
-    if facts.account.running:
-        return None
-    return Finding("nothing", "No task ran while the trace was taken.", state=UNCLEAR)
-
-
-def lock(facts):
-    """A quarter of the task time in futex cannot be chance: with n samples the error is at most 1/sqrt(n), and there are at
-    least twenty. A lock that serialises leaves about one task on a processor, although more are in progress."""
-    share = futex_share(facts)
-    if not facts.samples.enough or share < 0.25:
-        return None
-    on_cpu = facts.load.mean() * facts.samples.share(ON_CPU)
-    if facts.load.mean() < 1.3:
-        return None
-    sentence = (f"Tasks wait for a lock: {per_cent(share)} of the task time is off the processor in futex, and of "
-                f"{number(facts.load.mean())} tasks in progress only {number(on_cpu)} {is_are(on_cpu)} on a processor at a "
-                f"time{named(facts, FUTEX)}.")
-    evidence = []
-    if on_cpu < 1.35:
-        evidence.append("About one task at a time gets on: the lock is held for most of a task, and more workers or a "
-                        "higher limit would only wait for it too.")
-    return Finding("lock", sentence, evidence, "Shorten what is done under the lock, or split the lock.")
-
-
-def lone_task(facts):
-    """One task that runs alone for a seventh of the time costs as much as a processor of two for a third of it. That others
-    ran side by side before tells it from a program that has no parallelism at all."""
-    load, window = facts.load, facts.load.window
-    if facts.limit < 2 or facts.usable < 2 or not load.alone or facts.tasks.count < 2:
-        return None
-    id_, alone = load.alone.most_common(1)[0]
-    rest = window - alone
-    if alone < 0.15 * window or alone < 0.6 * load.at[1] or rest <= 0:
-        return None
-    others = (load.mean() * window - alone) / rest
-    if others < 1.3:
-        return None
-    task = facts.tasks.whole(id_)
-    at_end = load.alone_until[id_] >= load.last - 0.05 * window
-    sentence = (f"One long task runs alone{' at the end' if at_end else ''}: {facts.tasks.label(task)} takes {time(task.ran)}, "
-                f"for {time(alone)} of it ({per_cent(alone / window)} of the time) no other task runs, while otherwise "
-                f"{number(others)} run at once.")
-    evidence = []
-    if facts.path:
-        _, by_instance = facts.critical_names()
-        own = max((part for instance, part in by_instance.items() if instance.id == id_), default=0.0)
-        if own >= 0.4 * facts.span:
-            evidence.append(f"It is {per_cent(own / facts.span)} of the critical path: no number of workers makes the run "
-                            f"shorter than {time(facts.span)}.")
-    late = task.start - load.first
-    bound = max(task.ran, load.mean() * window / facts.usable)
-    if late > 0.1 * window and bound < 0.9 * window:
-        evidence.append(f"It started {time(late)} after the first task; had it started first, all could have been done in "
-                        f"about {time(bound)} instead of {time(window)}.")
-    return Finding("long-task", sentence, evidence, "Start the longest task first, or split it.")
-
-
-def free_processors(facts):
-    """How many processors the tasks and the workers between tasks leave free, from the first task to the last."""
-    account, window = facts.account, facts.load.window
-    on_cpu = facts.samples.share(ON_CPU) if facts.samples.enough else 1.0
-    between = (account.times[BETWEEN] + account.times[SEARCHES]) / window if window else 0.0
-    return max(0.0, facts.processors - facts.load.mean() * on_cpu - between)
-
-
-def limit(facts):
-    """All permits in use and tasks queued for two fifths of the time, a limit below the processors, and of these half a one
-    free at least. With a limit at or above the processors it is not the limit, but what the tasks wait for."""
-    found = saturation(facts)
-    free = free_processors(facts)
-    if not found or found[0] < 0.4 or found[3] >= facts.processors or free < 0.5:
-        return None
-    share, queued, name, most = found
-    permits = f"the only permit of pool {name} is" if most == 1 else f"all {most} permits of pool {name} are"
-    sentence = (f"The limit is too low: {permits} in use for {per_cent(share)} of the time while {tasks_of(queued)} queued on "
-                f"average, and {number(free)} of {plural(facts.processors, 'processor')} {is_are(free)} free.")
-    return Finding("limit", sentence, advice=f"Raise max_concurrency of {name} from {most} to {facts.processors} at first.")
-
-
-def oversubscribed(facts):
-    """A quarter of the task time spent ready to run without a processor."""
-    share = facts.samples.share(NO_CPU)
-    if not facts.samples.enough or share < 0.25 or not facts.processors:
-        return None
-    if facts.utilisation >= 0.8 and facts.load.mean() > facts.processors:
-        sentence = (f"More tasks run than there are processors: {number(facts.load.mean())} at a time on "
-                    f"{plural(facts.processors, 'processor')}, which are {per_cent(facts.utilisation)} busy; tasks are ready "
-                    f"to run but without a processor for {per_cent(share)} of their time.")
-        return Finding("oversubscribed", sentence, ["The processors are used: a lower limit shortens each task, not the "
-                                                    "whole."], f"Set max_concurrency to {facts.processors}.")
-    if facts.utilisation < 0.8:
-        sentence = (f"Other processes, or a quota, take the processors: tasks are ready to run but without a processor for "
-                    f"{per_cent(share)} of their time, and this process has used only {per_cent(facts.utilisation)} of the "
-                    f"{plural(facts.processors, 'processor')}.")
-        return Finding("shared-machine", sentence, advice="Measure on a machine that is otherwise idle.")
-    return None
-
-
-def gate(facts):
-    """At least one task on average stands before a gate while workers have nothing to do."""
-    waited = sum(found.stop - found.start for found in facts.trace.suspensions if found.reason == "gate")
-    window = facts.load.window
-    if window <= 0 or waited < window or facts.load.mean() > 0.7 * facts.usable:
-        return None
-    sentence = (f"A gate of the program holds tasks back: {number(waited / window)} are suspended before a gate on average, "
-                f"while {number(facts.load.mean())} of {facts.usable} that could run are running.")
-    return Finding("gate", sentence, advice="Widen the gate, if what it protects can bear it.")
-
-
-def submitter(facts):
-    """Outside threads are most of the critical path, and the critical path is most of the time: what comes from them comes
-    too slowly, or the program has a serial part."""
-    own = facts.outside_on_path()
-    busy = facts.load.mean() * facts.load.window / facts.wall if facts.wall else 0.0
-    if facts.span <= 0 or own < 0.5 * facts.span or facts.span < 0.6 * facts.wall or busy > 0.8 * facts.usable:
-        return None
-    threads = {instance: high - low for instance, low, high in facts.path if instance.outside}
-    thread = max(threads, key=threads.get)
-    name = facts.graph.name_of(thread)
-    depths = [depth for depth, op, _, _ in thread.events or () if op == 0]
-    between = max(depths) - min(depths) if depths else 0.0
-    inside = f"{name} runs for {time(own)} on the critical path of {time(facts.span)} ({per_cent(own / facts.span)})"
-    workers = f"{number(busy)} of {facts.usable} workers are busy on average"
-    if between >= 0.5 * own:
-        each = between / max(1, len(depths) - 1)
-        return Finding("submitter", f"Tasks come too slowly: {inside}, as it submits one task each {time(each)}, and {workers}.",
-                       advice="Let tasks find and submit the work, or submit more with each call.")
-    return Finding("serial-part", f"A serial part outside the tasks takes the time: {inside}, and submits no task for most of "
-                   f"it; {workers}.", advice="Make a task of it that runs beside the others.")
-
-
-def small_tasks(facts):
-    """The runtime's time between tasks, and searching, is half of the tasks' own, and a task is shorter than a wake-up
-    through the kernel takes: larger tasks, or spawned ones, cost less."""
-    account = facts.account
-    overhead = account.times[BETWEEN] + account.times[SEARCHES]
-    if not facts.tasks.count:
-        return None
-    mean, own = facts.load.mean() * facts.load.window / facts.tasks.count, overhead / facts.tasks.count
-    if mean > 20 or own < 0.5 * mean:
-        return None
-    sentence = (f"The tasks are too small: a task runs for {time(mean)} on average, and the runtime takes {time(own)} per task "
-                f"between them ({per_cent(overhead / account.total)} of the workers' time).")
-    evidence = []
-    cost = float(facts.trace.other.get("event_ns") or 0) / 1000
-    if cost > 0.05 * mean:
-        evidence.append(f"Tracing itself costs about {time(cost)} per event, which counts at this size.")
-    return Finding("small-tasks", sentence, evidence, "Give each task more to do, or spawn typed tasks (fork.h).")
-
-
-def little_parallelism(facts):
-    """A greedy schedule on P workers is certain to reach P/(1 + P/parallelism) of them: with a parallelism below 2 P up to a
-    third of them may idle for that alone."""
-    if not facts.walk or facts.load.mean() > 0.75 * facts.usable or facts.parallelism >= 2 * facts.usable:
-        return None
-    names, _ = facts.critical_names()
-    path = ", ".join(f"{name} {per_cent(part / facts.span)}" for name, part, _ in names[:3] if part > 0.05 * facts.span)
-    sentence = (f"There is too little parallelism: the work is {time(facts.work)}, the longest chain in it {time(facts.span)}, "
-                f"so that {number(facts.parallelism)} workers at most are busy on average ({number(facts.load.mean())} were; "
-                f"{facts.usable} could be).")
-    return Finding("parallelism", sentence, [f"The chain consists of {path}."] if path else [],
-                   "Break the dependencies on the critical path, or split its tasks.")
-
-
-def waiting_for_io(facts):
-    """Two fifths of the task time in system calls that block."""
-    share = io_share(facts)
-    if not facts.samples.enough or share < 0.4:
-        return None
-    calls = [(part, call) for part, call in facts.samples.calls() if call not in FUTEX]
-    listed = ", ".join(f"{call} {per_cent(part)}" for part, call in calls[:3])
-    sentence = (f"Tasks wait for input and output: {per_cent(share)} of the task time is off the processor in system calls "
-                f"({listed}){named(facts, [call for _, call in calls])}.")
-    found, evidence, free = saturation(facts), [], free_processors(facts)
-    advice = "Overlap more of it: a higher limit, or filch_blocking."
-    if found and found[0] >= 0.4 and free >= 0.5:
-        evidence.append(f"All {found[3]} permits of pool {found[2]} are in use for {per_cent(found[0])} of the time with tasks "
-                        f"queued, while {number(free)} of {plural(facts.processors, 'processor')} {is_are(free)} free.")
-    return Finding("io", sentence, evidence, advice)
-
-
-def unknown_machine(facts):
-    if facts.processors:
-        return None
-    return Finding("unknown", "The file does not say how many processors and permits there were: whether more could have run "
-                   "is unknown.", state=UNCLEAR)
-
-
-def healthy(facts):
-    """Of what could run, four fifths did; or the processors were busy."""
-    busy = facts.load.mean() / facts.usable
-    used = facts.cpu / (facts.wall * facts.usable) if facts.wall else 0.0
-    if busy < 0.8 and used < 0.8:
-        return None
-    if facts.samples.enough and facts.samples.share(ON_CPU) < 0.7:
-        return None
-    more = "a higher limit" if facts.limit < facts.processors else "more processors"
-    sentence = (f"Healthy: {number(facts.load.mean())} tasks run at once where {facts.usable} can, and the processors are "
-                f"{per_cent(facts.utilisation)} busy; only less work or {more} would make it faster.")
-    if facts.walk and facts.parallelism < 2 * facts.usable:
-        sentence = sentence[:-1] + f", and these only up to a parallelism of {number(facts.parallelism)}."
-    return Finding("healthy", sentence, state=GOOD)
-
-
-RULES = (nothing_ran, lock, lone_task, limit, oversubscribed, gate, submitter, small_tasks, little_parallelism,
-         waiting_for_io, unknown_machine, healthy)
-
-
-def no_single_cause(facts):
-    account = facts.account
-    parts = sorted(((time_, heading) for heading, time_ in account.times.items() if heading != IN_TASKS), reverse=True)
-    where = f"; the largest part outside tasks is {LONG_NAMES[parts[0][1]]} ({per_cent(parts[0][0] / account.total)} of the " \
-            "workers' time)" if parts and account.total and parts[0][0] > 0 else ""
-    return Finding("unclear", f"No single cause stands out: {number(facts.load.mean())} tasks run at once where {facts.usable} "
-                   f"can{where}.", state=UNCLEAR)
-
-
-LONG_NAMES = {IN_TASKS: "in tasks", WAITS_PERMIT: "waiting for a permit", SEARCHES: "searching for work", "park": "parked",
+# Findings that say nothing new beside these.
+IMPLIED = {"parallelism": ("long-task", "submitter", "serial-part")}
+LONG_NAMES = {IN_TASKS: "in tasks", WAITS_PERMIT: "waiting for a permit", SEARCHES: "searching for work", PARKED: "parked",
               BLOCKED: "blocked inside a task", BETWEEN: "the runtime, between tasks"}
 
 
-def remarks(facts):
-    """What is worth saying beside the diagnosis."""
+def no_single_cause(facts):
+    account, load = facts.account, facts.load
+    parts = sorted(((account.times[heading], heading) for heading in LONG_NAMES if heading != IN_TASKS), reverse=True)
+    where, evidence = "", []
+    if account.total and parts[0][0] > 0:
+        where = (f"; the largest part outside tasks is {LONG_NAMES[parts[0][1]]} ({per_cent(parts[0][0] / account.total)} of the "
+                 "workers' time)")
+    if rules.off_cpu(facts):
+        evidence.append(f"The process had {time(facts.cpu)} of CPU time for {time(load.mean() * load.window)} in "
+                        "tasks: they waited for something, or for a processor, and there are too few samples to say which.")
+    return Finding("unclear", f"No single cause stands out: {number(load.mean())} tasks run at once where "
+                   f"{facts.usable} can{where}.", evidence, state=UNCLEAR)
+
+
+def remarks_on_program(facts):
     found, load, trace = [], facts.load, facts.trace
-    if load.window and load.window < 0.6 * facts.wall:
+    if load.window and load.window < 0.6 * facts.wall and not facts.keeps_last:
         found.append(f"Tasks ran during {time(load.window)} only, of {time(facts.wall)} that were traced.")
     if facts.burdened and facts.parallelism >= facts.usable > facts.burdened_parallelism:
-        found.append(f"With {time(facts.burden)} for each hand-over the parallelism falls from {number(facts.parallelism)} to "
-                     f"{number(facts.burdened_parallelism)}: the tasks on the critical path are too small to be handed over.")
+        found.append(f"With {time(facts.burden)} for each hand-over the parallelism falls from "
+                     f"{number(facts.parallelism)} to {number(facts.burdened_parallelism)}: the tasks on the critical path are too small to be handed over.")
     failed = sum(1 for status in trace.slices.status if status)
     if failed:
         found.append(f"{plural(failed, 'task')} ended with an error.")
     stuck = sum(int((pool.get("stats") or {}).get("stuck") or 0) for pool in trace.pools)
     if stuck:
         found.append(f"{plural(stuck, 'task')} ran on after they had timed out.")
-    if not facts.samples.enough and load.window:
-        found.append(f"There are {facts.samples.count} samples inside tasks: too few to say whether they computed or waited.")
-    cost = float(trace.other.get("event_ns") or 0) * trace.events / 1000
+    return found
+
+
+def remarks_on_trace(facts):
+    """How far the figures can be trusted."""
+    found, samples = [], facts.samples
+    if facts.keeps_last:
+        found.append(f"The trace holds the last {time(facts.keeps_last)} only; counters and latencies are of all {time(facts.wall)}.")
+    if not samples.enough and facts.load.window:
+        found.append(f"There are {samples.count} samples inside tasks: too few to say whether they computed or waited.")
+    if samples.enough and samples.share(UNKNOWN_CALL) > 0.1:
+        found.append(f"Tasks were off the processor for {per_cent(samples.share(UNKNOWN_CALL))} of their time, and the "
+                     "kernel did not tell what for.")
+    for id_, waited in facts.outside_waits.items():
+        if waited > 0.05 * facts.wall:
+            found.append(f"{facts.graph.name_of(facts.graph.get(id_))} waited for tasks outside of filch's calls, as "
+                         f"in poll, for {time(waited)}: this is not counted as its own time.")
+    cost = float(facts.trace.other.get("event_ns") or 0) * facts.trace.events / 1000
     if facts.account.total and cost > 0.05 * facts.account.total:
         found.append(f"Tracing took about {per_cent(cost / facts.account.total)} of the workers' time.")
     return found
@@ -331,5 +75,5 @@ def diagnose(facts):
     found = [finding for finding in (rule(facts) for rule in RULES) if finding]
     if not found:
         found = [no_single_cause(facts)]
-    others = [finding for finding in found[1:] if finding.state == BAD]
-    return found[0], others, remarks(facts)
+    others = [finding for finding in found[1:] if finding.state == BAD and found[0].key not in IMPLIED.get(finding.key, ())]
+    return found[0], others, remarks_on_program(facts) + remarks_on_trace(facts)

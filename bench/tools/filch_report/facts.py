@@ -4,7 +4,7 @@ import statistics
 from bisect import bisect_right
 from collections import Counter, defaultdict
 
-from . import graph as graph_, latency
+from . import graph as graph_, latency, outside
 from .account import Account, Load, Samples
 from .simulate import COUNTS, Plan
 from .tasks import Tasks
@@ -24,8 +24,11 @@ class Facts:
         self.wall = trace.wall
         self.limit = sum(int(pool.get("max_concurrency") or 0) for pool in self.used_pools()) or self.account.workers
         self.processors = trace.processors
+        # A flight recorder keeps the last microseconds only; its counters are of the whole time.
+        self.keeps_last = float(trace.other.get("last_us") or 0.0)
         self.cpu = float(trace.other.get("cpu_us") or 0.0)
-        self.graph = graph_.build(trace)
+        self.outside_waits = {}
+        self.graph = graph_.build(trace, self.without_outside_waits)
         self.burden = measure_burden(trace)
         self.walk = self.burdened = None
         self.work = sum(stop - start for start, stop, _ in self.account.running)
@@ -35,6 +38,11 @@ class Facts:
             self.work = self.graph.work
         self.path = self.walk.path() if self.walk else []
         self.what_if = self.simulate() if what_if and self.graph else []
+
+    def without_outside_waits(self, rows):
+        left = max(0.0, self.cpu - self.samples.ran) if self.cpu and self.samples.enough else None
+        rows, self.outside_waits = outside.without_waits(self.trace, rows, left)
+        return rows
 
     def used_pools(self):
         """Those that have run a task, or that a track has seen run one."""
@@ -109,8 +117,8 @@ class Facts:
                             "; the graph is missing or lacks its end, so that work and span are too small or unknown."))
         dropped = int(trace.other.get("dropped") or 0)
         if dropped:
-            found.append(f"{dropped} events were dropped, as the rings were full: times in tasks, the lists of tasks, work "
-                         "and span are too small (the pools' counters and histograms are whole).")
+            found.append(f"{dropped} events were dropped, as the rings were full: times in tasks, the lists of tasks, "
+                         "work and span are too small (the pools' counters and histograms are whole).")
         if self.graph and self.graph.unfinished and not trace.cut:
             found.append(f"{self.graph.unfinished} tasks were still running at the end: they count for as long as they ran.")
         if self.walk and self.walk.unresolved:
@@ -122,8 +130,8 @@ class Facts:
 
 
 def measure_burden(trace):
-    """Microseconds that a hand-over to an idle track takes: the median over flows whose receiver had nothing to run when
-    they were sent. 0.0 when there are too few of them."""
+    """Microseconds that a hand-over to an idle track takes: the median over flows whose receiver had nothing to run
+    when they were sent. 0.0 when there are too few of them."""
     by_track = defaultdict(list)
     slices = trace.slices
     receivers = {flow[3] for flow in trace.flows}

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The computation's graph, from the log of a trace: its work, its span, and the path that is the span.
 
-An instance is one run of a task, an outside thread, or a promise. Rows give its local depth: how long its own longest chain
-of execution is up to there, waits not counted. Its absolute depth is the earliest time at which it could get there with any
-number of processors: a chain of marks says from where it counts. A mark is made at the start (where the submitter stood, or
-the end of the last predecessor) and at each wait whose target ends later than the waiter gets there; it remembers the mark
-that it follows from, and so the longest path can be walked back from its end (Cilkview: He, Leiserson, Leiserson, SPAA 2010).
+An instance is one run of a task, an outside thread, or a promise. Rows give its local depth: how long its own longest
+chain of execution is up to there, waits not counted. Its absolute depth is the earliest time at which it could get
+there with any number of processors: a chain of marks says from where it counts. A mark is made at the start (where the
+submitter stood, or the end of the last predecessor) and at each wait whose target ends later than the waiter gets
+there; it remembers the mark that it follows from, and so the longest path can be walked back from its end (Cilkview:
+He, Leiserson, Leiserson, SPAA 2010).
 
 A burden is added to each hand-over that lies on a path: a submit, a steal, a wake-up.
 
@@ -18,6 +19,8 @@ from collections import defaultdict
 SUBMIT, START, END, WAIT, NEED, JOIN, COMPLETE = range(7)
 NO_NAME = -1
 INFINITY = float("inf")
+# Fields of each kind of row.
+LENGTHS = {SUBMIT: 6, START: 6, END: 6, WAIT: 5, NEED: 4, JOIN: 6, COMPLETE: 5}
 
 
 class Instance:
@@ -66,6 +69,15 @@ class Graph:
         return sum(instance.work for instance in self.tasks())
 
 
+def is_whole(row):
+    """Has it as many fields as its kind has, and are they numbers, but for an outside thread's pool?"""
+    try:
+        sum(row[1:4] + row[5:] if row[0] == START else row)
+        return len(row) >= LENGTHS[row[0]]
+    except (IndexError, KeyError, TypeError):
+        return False
+
+
 def add_row(graph, row):
     op, ts, get = row[0], row[1], graph.get
     if op == SUBMIT:
@@ -97,19 +109,16 @@ def add_row(graph, row):
         get(row[2]).add(row[3], COMPLETE, target, ts)
 
 
-def build(trace):
-    """The graph of a trace that has a log, or None."""
+def build(trace, prepare=lambda rows: rows):
+    """The graph of a trace that has a log, or None. prepare: what is done to its sorted rows before."""
     if not trace.log:
         return None
     graph = Graph(trace.names)
-    rows = [row for row in trace.log if isinstance(row, list) and len(row) > 2 and isinstance(row[1], (int, float))]
+    rows = [row for row in trace.log if is_whole(row)]
     graph.malformed = len(trace.log) - len(rows)
-    graph.rows = sorted(rows, key=lambda row: row[1])
+    graph.rows = prepare(sorted(rows, key=lambda row: row[1]))
     for row in graph.rows:
-        try:
-            add_row(graph, row)
-        except (IndexError, TypeError):
-            graph.malformed += 1
+        add_row(graph, row)
     finish(graph, trace)
     return graph
 
@@ -133,19 +142,17 @@ def finish(graph, trace):
 class Walk:
     """One pass over the rows: where each instance stands, absolutely, with a burden per hand-over.
 
-    A mark is (local depth, absolute depth there, instance, the mark it follows from, the local depth of that one). The marks
-    of an instance rise in both depths; the last one at or before a depth is what counts there. A strand that goes back from
-    an unstolen child to the parent's continuation goes back in depth, and so may wait at a lower depth than a mark has.
+    A mark is (local depth, absolute depth there, instance, the mark it follows from, the local depth of that one). The
+    marks of an instance rise in both depths; the last one at or before a depth is what counts there. A strand that goes
+    back from an unstolen child to the parent's continuation goes back in depth, and so may wait at a lower depth than a
+    mark has.
     """
 
     def __init__(self, graph, burden=0.0):
         self.graph, self.burden, self.marks, self.ends = graph, burden, {}, {}
         self.span, self.last, self.unresolved = 0.0, None, 0
         for row in graph.rows:
-            try:
-                self.step(row)
-            except (IndexError, TypeError):
-                continue  # counted when the graph was built
+            self.step(row)
         for instance in graph.instances.values():
             if instance.ended is None:
                 self.reach(instance, instance.span)

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The slices, suspensions, flows and counters of a trace as columns for the page: unsigned 32-bit numbers, packed by zlib.
+"""The slices, suspensions, flows and counters of a trace as columns for the page: unsigned 32-bit numbers, packed by
+zlib.
 
-Times are counted in units, which are nanoseconds unless the trace is longer than 2^32 of them. Slices are sorted by track,
-depth of nesting and start, and starts are given as differences, which pack well. A page stays below 10 bytes per slice so.
+Times are counted in units, which are nanoseconds unless the trace is longer than 2^32 of them. Slices are sorted by
+track, depth of nesting and start, and starts are given as differences, which pack well. A page stays below 10 bytes per
+slice so.
 """
 import base64
 import sys
@@ -10,10 +12,11 @@ import zlib
 from array import array
 
 from .account import ROUNDING
-from .trace import SEARCH, PARK, PERMIT, TASK, CHILD, WORKER, BLOCK
+from .trace import BLOCK, CHILD, OUTSIDE, PARK, PERMIT, SEARCH, TASK, WORKER
 
 # What a slice is to the page.
 RANK = {TASK: 0, CHILD: 1, BLOCK: 2}
+OWN_TIME, OUTSIDE_WAITS = 6, 7
 WORKER_RANKS = {SEARCH: 3, PERMIT: 4, PARK: 5}
 # Rows of suspended tasks that are shown; the rest is counted only.
 ROWS = 10
@@ -48,6 +51,8 @@ class Columns:
 
 def rank_of(trace, row):
     kind = trace.slices.kind[row]
+    if kind == OUTSIDE:
+        return OUTSIDE_WAITS if trace.text(trace.slices.name[row]) == "wait" else OWN_TIME
     return RANK[kind] if kind != WORKER else WORKER_RANKS.get(trace.text(trace.slices.name[row]), 3)
 
 
@@ -145,7 +150,7 @@ def pack_all(facts):
     for name, _, _ in facts.tasks.by_name:
         colours.setdefault(name, len(colours))
     return {
-        "unit": unit, "wall": facts.wall, "texts": trace.texts, "groups": groups, "slices": slices,
+        "unit": unit, "first": min(trace.slices.start) if facts.keeps_last else 0, "wall": facts.wall, "texts": trace.texts, "groups": groups, "slices": slices,
         "tracks": [{"name": track.name, "worker": track.is_worker} for track in trace.tracks],
         "suspended": {"rows": rows, "reasons": reasons, **suspensions}, "flows": pack_flows(trace, unit),
         "counters": pack_counters(trace, unit), "colours": [colours.get(text, -1) for text in trace.texts]}

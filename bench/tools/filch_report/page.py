@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""The report as one page for a browser: text and pictures made here, and a timeline drawn by page.js. Nothing is fetched."""
+"""The report as one page for a browser: text and pictures made here, and a timeline that a script draws. Nothing is fetched."""
 import json
 import os
 from html import escape
 
 from . import charts
-from .account import HEADINGS, IN_TASKS, NO_CPU, ON_CPU
+from .account import HEADINGS, IN_TASKS
 from .diagnosis import LONG_NAMES, diagnose
 from .latency import KINDS, QUANTILES
 from .packed import pack_all
 from .units import digits, nanoseconds, number, per_cent, plural, time
 
+SCRIPTS = [os.path.join("timeline", f"{name}.js") for name in ("model", "draw", "input")]
 HERE = os.path.dirname(os.path.abspath(__file__))
 STATES = {"good": "Diagnosis", "bad": "What limits the speed-up", "unclear": "No clear cause"}
 
@@ -58,7 +59,8 @@ def format_tiles(facts):
     tiles = [("wall", time(facts.wall), ""),
              ("CPU", time(facts.cpu) if facts.cpu else "?", f"{per_cent(facts.utilisation)} of "
               + plural(facts.processors, "processor") if facts.processors else ""),
-             ("tasks", f"{facts.tasks.count:,}", f"{number(facts.load.mean())} at once on average")]
+             ("tasks", f"{facts.tasks.count:,}", f"{number(facts.load.mean())} at once on average"
+              + (f", {facts.tasks.stolen:,} stolen children" if facts.tasks.stolen else ""))]
     if facts.walk:
         tiles += [("work", time(facts.work), "all tasks"), ("span", time(facts.span), "the longest chain"),
                   ("parallelism", digits(facts.parallelism), f"burdened {digits(facts.burdened_parallelism)}"
@@ -83,12 +85,10 @@ def format_where(facts):
         rows.append([f'<span class="swatch fill-{heading}"></span>{LONG_NAMES[heading]}', time(account.times[heading]),
                      f"{share * 100:.1f} %"])
         if heading == IN_TASKS and samples.enough:
-            states = [(ON_CPU, samples.share(ON_CPU)), (NO_CPU, samples.share(NO_CPU))]
-            states += [(f"off CPU in {call}", part) for part, call in samples.calls()[:5]]
             rows += [[f'<span class="inner">{escape(name)}</span>', time(part * account.times[IN_TASKS]),
-                      f"{part * share * 100:.1f} %"] for name, part in states if part > 0]
-    note = (f"All time of {plural(account.workers, 'worker')}, from the first event of each to its last: {time(account.total)}. "
-            f"Inside tasks by {samples.count:,} samples.")
+                      f"{part * share * 100:.1f} %"] for name, part in samples.states()]
+    note = (f"All time of {plural(account.workers, 'worker')}, from the first event of each to its last: "
+            f"{time(account.total)}. Inside tasks by {samples.count:,} samples.")
     return section("where", "Where the workers’ time went", f'<div class="stack">{"".join(bars)}</div>',
                    table(["", "time", "share"], rows, (1, 2)), note=note)
 
@@ -130,9 +130,9 @@ def format_what_if(facts):
         mark = ' <span class="dim">limit</span>' if workers == facts.limit else ""
         rows.append([f"{workers}{mark}", time(took), digits(alone / took) if took else "",
                      time(max(facts.work / workers, facts.span)), time(facts.work / workers + facts.span)])
-    note = ("The recorded tasks on other numbers of workers, by greedy list scheduling. Tasks take as long as they took, so that "
-            "what they lost to a lock, a disk or a processor that others had stays lost. The band lies between the bounds of "
-            "greedy scheduling (Brent).")
+    note = ("The recorded tasks on other numbers of workers, by greedy list scheduling. Tasks take as long as they "
+            "took, so that what they lost to a lock, a disk or a processor that others had stays lost. The band lies "
+            "between the bounds of greedy scheduling (Brent).")
     return section("what-if", "What if there were more workers", '<div class="beside">' + charts.curve(facts)
                    + table(["workers", "time", "speed-up", "at best", "at worst"], rows, range(5)) + "</div>", note=note)
 
@@ -204,4 +204,7 @@ def write(facts, file, heading):
 <main>{body}</main>
 <script type="application/json" id="data">""")
     file.write(inline_json(pack_all(facts)))
-    file.write(f"</script>\n<script>\n{read_beside('page.js')}</script>\n</body></html>\n")
+    file.write("</script>\n")
+    if facts.trace.slices.kind:
+        file.write(f'<script type="module">\n{"".join(read_beside(name) for name in SCRIPTS)}</script>\n')
+    file.write("</body></html>\n")

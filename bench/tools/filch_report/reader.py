@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Reads a JSON text piece by piece.
 
-A trace of a million events is too large to be held as Python's objects, and one that a crash has cut off in the middle is
-no JSON any more. So the file is read in pieces, and the elements of an array are handed over one by one; where the text
-ends too early, or is damaged, Cut is raised, and what was handed over before it stands.
+A trace of a million events is too large to be held as Python's objects, and one that a crash has cut off in the middle
+is no JSON any more. So the file is read in pieces, and the elements of an array are handed over one by one; where the
+text ends too early, or is damaged, Cut is raised, and what was handed over before it stands.
 """
 import json
 import re

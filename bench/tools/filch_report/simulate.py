@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """What if there were P workers: greedy list scheduling of the recorded graph.
 
-Each of P workers takes the task that has been ready for longest, and keeps it until it waits or ends; outside threads have
-processors of their own. A task runs for as long as it did when it was recorded: what it lost by a lock, a disk or a processor
-that others had is in that time. A task whose work is more than its span has forked: it is divisible. One worker runs it in
-the time of its work, and workers that nobody else needs help it, each as much as all the others, until it runs as fast as its
-span allows. The schedule is greedy, so that T1/P <= time <= T1/P + span where no outside thread takes part (Brent; Graham).
+Each of P workers takes the task that has been ready for longest, and keeps it until it waits or ends; outside threads
+have processors of their own. A task runs for as long as it did when it was recorded: what it lost by a lock, a disk or
+a processor that others had is in that time. A task whose work is more than its span has forked: it is divisible. One
+worker runs it in the time of its work, and workers that nobody else needs help it, each as much as all the others,
+until it runs as fast as its span allows. The schedule is greedy, so that T1/P <= time <= T1/P + span where no outside
+thread takes part (Brent; Graham).
 """
 import heapq
 from collections import deque
@@ -52,8 +53,8 @@ class Plan:
         self.work = sum(piece.span * piece.width for piece in self.pieces.values() if not piece.outside)
 
     def link(self, instance, piece):
-        """Events in the order of depth: an instance that has forked is scheduled as if all its children ran at once. What a
-        log with gaps never ends is not waited for."""
+        """Events in the order of depth: an instance that has forked is scheduled as if all its children ran at once.
+        What a log with gaps never ends is not waited for."""
         events = []
         for depth, op, other, _ in instance.events or ():
             target = self.pieces.get(other)

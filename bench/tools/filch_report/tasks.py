@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Tasks as wholes: the longest, the most delayed, and sums by name. A task is all stretches with its id."""
+"""Tasks as wholes: the longest, the most delayed, and sums by name. A task is all stretches with its id; a stolen child
+is one too, but is counted apart."""
 import heapq
 
-from .trace import TASK
+from .trace import NONE, TASK
 
 TOP = 10
 
@@ -27,7 +28,9 @@ class Tasks:
             else:
                 parts.setdefault(slices.id[row], []).append(row)
         self.trace, self.parts = trace, parts
-        self.count = len(wholes) + len(parts)
+        self.stolen = sum(1 for row in wholes if slices.parent[row] != NONE)
+        self.stolen += sum(1 for rows in parts.values() if slices.parent[rows[0]] != NONE)
+        self.count = len(wholes) + len(parts) - self.stolen
         self.longest = self.top(wholes, slices.duration, lambda task: task.ran)
         self.most_delayed = [task for task in self.top(wholes, slices.queue, lambda task: task.queue) if task.queue > 0]
         self.by_name = self.sums(wholes)

@@ -3,7 +3,7 @@
 import textwrap
 import unicodedata
 
-from .account import HEADINGS, IN_TASKS, NO_CPU, ON_CPU
+from .account import HEADINGS, IN_TASKS
 from .diagnosis import LONG_NAMES, diagnose
 from .latency import KINDS, QUANTILES
 from .units import digits, nanoseconds, number, per_cent, plural, time
@@ -63,11 +63,12 @@ def format_diagnosis(facts):
 
 def format_summary(facts):
     trace = facts.trace
+    stolen = f", {facts.tasks.stolen:,} stolen children" if facts.tasks.stolen else ""
     lines = [f"  wall {time(facts.wall)}   CPU {time(facts.cpu) if facts.cpu else 'unknown'}   "
              f"processors {facts.processors or 'unknown'}   utilisation of the processors "
              f"{per_cent(facts.utilisation) if facts.cpu else 'unknown'}",
-             f"  {plural(facts.tasks.count, 'task')} seen, {number(facts.load.mean())} at once on average from the first "
-             f"to the last   {plural(trace.events, 'event')}, {int(trace.other.get('dropped') or 0):,} dropped"]
+             f"  {plural(facts.tasks.count, 'task')} seen{stolen}, {number(facts.load.mean())} at once on average from "
+             f"the first to the last   {plural(trace.events, 'event')}, {int(trace.other.get('dropped') or 0):,} dropped"]
     rows = []
     for pool in trace.pools:
         stats = pool.get("stats") or {}
@@ -87,10 +88,8 @@ def format_where(facts):
         share = account.share(heading)
         lines.append(f"  {LONG_NAMES[heading]:<28}{time(account.times[heading]):>10}{share * 100:>7.1f} %  {bar(share)}".rstrip())
         if heading == IN_TASKS and samples.enough:
-            states = [(ON_CPU, samples.share(ON_CPU)), (NO_CPU, samples.share(NO_CPU))]
-            states += [(f"off CPU in {shorten(call, 14)}", part) for part, call in samples.calls()[:5]]
-            lines += [f"    {name:<26}{time(part * account.times[IN_TASKS]):>10}{part * share * 100:>7.1f} %"
-                      for name, part in states if part > 0]
+            lines += [f"    {shorten(name, 26):<26}{time(part * account.times[IN_TASKS]):>10}{part * share * 100:>7.1f} %"
+                      for name, part in samples.states()]
     title = f"Where the workers' time went ({plural(account.workers, 'worker')}, {time(account.total)})"
     if account.outside_tasks:
         lines.append(f"  Threads outside ran tasks for {time(account.outside_tasks)} more.")
@@ -155,6 +154,6 @@ def format_what_if(facts):
 
 def report(facts, title):
     start = str(facts.trace.other.get("start_realtime") or "")
-    parts = [shorten(f"filch-report: {title}" + (f", {start}" if start else ""), WIDTH), format_diagnosis(facts), format_summary(facts), format_where(facts), format_parallelism(facts),
+    parts = [printable(f"filch-report: {title}" + (f", {start}" if start else "")), format_diagnosis(facts), format_summary(facts), format_where(facts), format_parallelism(facts),
              format_path(facts), format_tasks(facts), format_latencies(facts), format_what_if(facts)]
     return "\n\n".join(part for part in parts if part) + "\n"

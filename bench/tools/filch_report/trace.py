@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A trace in memory: slices, samples, counters and flows as columns, the log of the computation as it stands in the file.
+"""A trace in memory: slices, samples, counters and flows as columns, the log of the computation as it stands in the
+file.
 
-Times are microseconds from the trace's start. A slice is a row of Slices; its track is an index into Trace.tracks, its name
-and note are indices into Trace.texts, and -1 is none.
+Times are microseconds from the trace's start. A slice is a row of Slices; its track is an index into Trace.tracks, its
+name and note are indices into Trace.texts, and -1 is none.
 """
 import gzip
 import re
@@ -11,12 +12,16 @@ from collections import Counter, defaultdict
 
 from .reader import Cut, Reader
 
-TASK, CHILD, WORKER, BLOCK = range(4)
-KINDS = {"task": TASK, "child": CHILD, "worker": WORKER, "block": BLOCK}
-ENDS = ("done", "wait", "yield", "block", "gone")
+TASK, CHILD, WORKER, BLOCK, OUTSIDE = range(5)
+KINDS = {"task": TASK, "child": CHILD, "worker": WORKER, "block": BLOCK, "outside": OUTSIDE}
+ENDS = ("done", "wait", "yield", "block", "gone", "nested")
+# What a thread was in, where the kernel does not tell.
+UNKNOWN_CALL = "?"
 # What a track does is told apart by these names of worker slices.
 SEARCH, PARK, PERMIT = "search", "park", "permit"
 NONE = -1
+# The parent of a stolen child whose parent is not known.
+NO_PARENT = -2
 
 
 class NotATrace(Exception):
@@ -118,7 +123,7 @@ def add_slice(trace, event):
     slices.queue.append(args.get("queue_us", -1.0))
     note = args.get("note")
     slices.note.append(NONE if note is None else intern(str(note)))
-    slices.parent.append(args.get("parent", NONE))
+    slices.parent.append(args.get("parent", NO_PARENT if args.get("stolen") else NONE))
     if start + duration > trace.last:
         trace.last = start + duration
 
@@ -157,7 +162,7 @@ def add_sample(trace, event):
         return
     args = event.get("args") or {}
     trace.samples.append((trace.track_index(event["tid"]), float(event["ts"]), event["name"] == "on cpu",
-                          str(args.get("in", "")), float(args.get("cpu_us", 0.0)), args.get("task")))
+                          str(args.get("in", UNKNOWN_CALL)), float(args.get("cpu_us", 0.0)), args.get("task")))
 
 
 def add_metadata(trace, event):
