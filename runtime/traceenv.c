@@ -26,10 +26,12 @@ void filch__trace_environment(void)
 
 #else
 
-/* A number with or without a fraction, whatever the locale, in thousandths. False: it is none, or too large. */
-static bool read_thousandths(const char *text, uint64_t *ret_value)
+enum { BILLION = 1000000000 };
+
+/* A number with or without a fraction, whatever the locale, in billionths. False: it is none, or too large. */
+static bool read_billionths(const char *text, uint64_t *ret_value)
 {
-    uint64_t value = 0, unit = 1000;
+    uint64_t value = 0, unit = BILLION;
     bool fraction = false;
     if (!*text)
         return false;
@@ -38,10 +40,10 @@ static bool read_thousandths(const char *text, uint64_t *ret_value)
             fraction = true;
             continue;
         }
-        if (*text < '0' || *text > '9' || value > UINT64_MAX / 100000)
+        if (*text < '0' || *text > '9' || value > UINT64_MAX / 20)
             return false;
         if (!fraction)
-            value = value * 10 + (uint64_t)(*text - '0') * 1000;
+            value = value * 10 + (uint64_t)(*text - '0') * BILLION;
         else
             value += (uint64_t)(*text - '0') * (unit /= 10);
     }
@@ -52,7 +54,7 @@ static bool read_thousandths(const char *text, uint64_t *ret_value)
 static bool read_setting(const char *name, uint64_t *ret_value)
 {
     const char *text = secure_getenv(name);
-    if (!text || read_thousandths(text, ret_value))
+    if (!text || read_billionths(text, ret_value))
         return true;
     filch__trace_complain(name, -EINVAL);
     return false;
@@ -70,8 +72,8 @@ static bool read_signal(int *ret_signal)
         *ret_signal = SIGUSR1;
     else if (!strcmp(text, "USR2"))
         *ret_signal = SIGUSR2;
-    else if (read_thousandths(text, &number) && number && number % 1000 == 0 && number / 1000 < _NSIG)
-        *ret_signal = (int)(number / 1000);
+    else if (read_billionths(text, &number) && number && number % BILLION == 0 && number / BILLION < _NSIG)
+        *ret_signal = (int)(number / BILLION);
     else
         filch__trace_complain("FILCH_TRACE_SIGNAL", -EINVAL);
     return *ret_signal != 0;
@@ -89,8 +91,8 @@ static void start(const char *file)
     if (!read_setting("FILCH_TRACE_MB", &megabytes) || !read_setting("FILCH_TRACE_LAST", &seconds) ||
         !read_signal(&config.signal))
         return;
-    config.bytes_per_thread = (size_t)(megabytes / 1000) << 20;
-    config.last_ns = seconds * 1000000;
+    config.bytes_per_thread = (size_t)(megabytes / BILLION) << 20;
+    config.last_ns = seconds;
     int r = filch_trace_start(&config);
     if (r == -EALREADY) /* the program has begun by itself */
         return;

@@ -206,7 +206,7 @@ static char *path_of(const char *file)
         size += *at == '%' ? sizeof number : 1;
     path = directory ? malloc(size) : NULL;
     if (path) {
-        char *to = path + sprintf(path, file[0] == '/' ? "" : "%s/", directory);
+        char *to = path + sprintf(path, "%s%s", directory, file[0] == '/' ? "" : "/");
         for (const char *at = file; *at; at++) {
             bool is_number = at[0] == '%' && at[1] == 'p';
             to += sprintf(to, "%.*s", is_number ? (int)sizeof number : 1, is_number ? number : at);
