@@ -81,6 +81,8 @@ struct filch__track {
     /* the writer's, under the lock; others read */
     uint32_t session; /* which one `ring` is of */
     int32_t tid;      /* of the thread that writes now; 0: it has ended */
+    /* the writer's, of a thread outside: when it last told something, and since when it has used how much of a processor */
+    uint64_t told_ticks, asked_ticks, asked_cpu_ns;
     /* the lock's */
     bool orphan; /* its writer is gone for good: freed when the next session begins */
     bool stale;  /* it was made before a fork */

@@ -279,8 +279,7 @@ Test(metrics, labels_are_escaped, .timeout = TEST_TIMEOUT)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct filch_pool *pool = named_pool(names[i].name, 1);
         char *text = metrics();
-        cr_assert_eq(sample(text, "filch_max_concurrency", names[i].label), 1, "name %zu: %s", i,
-                     strstr(text, "filch_max_concurrency{"));
+        cr_assert_eq(sample(text, "filch_max_concurrency", names[i].label), 1, "name %zu", i);
         free(text);
         pool_end(pool);
     }
