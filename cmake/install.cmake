@@ -27,6 +27,10 @@ string(REGEX REPLACE "/$" "" FILCH_PC_PREFIX "${FILCH_PC_PREFIX}")
 file(RELATIVE_PATH FILCH_PC_LIBDIR ${CMAKE_INSTALL_PREFIX} ${CMAKE_INSTALL_FULL_LIBDIR})
 file(RELATIVE_PATH FILCH_PC_INCLUDEDIR ${CMAKE_INSTALL_PREFIX} ${CMAKE_INSTALL_FULL_INCLUDEDIR})
 configure_file(cmake/filch.pc.in ${CMAKE_CURRENT_BINARY_DIR}/filch.pc @ONLY)
+# Where gdb looks when it loads the library: under the library's own full name. The prefix is that of the installation.
+install(FILES tools/filch-gdb.py
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/gdb/auto-load\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}
+    RENAME $<TARGET_FILE_NAME:filch>-gdb.py)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/filch.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
 # filch-report looks for its modules from where it is itself, so that a moved tree needs no edit either.

@@ -66,7 +66,10 @@ void filch__lend_off_slow(struct filch_pool *pool, struct filch__record *record)
     if (filch__exchange_acq_rel(&record->lend, FILCH__LEND_OFF) != FILCH__LEND_LENT) /* L1 */
         return;
     filch__store_relaxed(&record->lend, FILCH__LEND_MISSED); /* should it go on, the timekeeper comes by again */
-    filch__permit_claim(pool);
+    struct filch__worker *worker = filch__worker_current();
+    filch__permit_claim(pool, worker);
+    if (worker)
+        filch__worker_turn(worker, FILCH__SPELL_BUSY);
     filch__sub_seq_cst(&pool->blocked, 1);
     filch__add_relaxed(&pool->outside_resumed, 1);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "work.h"
+#include "watch.h"
 
 enum { START_TRIES = 10, START_PAUSE_NS = 1000000 };
 
@@ -36,6 +36,7 @@ static struct filch__worker *idle_pop(struct filch_pool *pool)
 
 static void tell(struct filch__worker *worker, enum filch__token token)
 {
+    FILCH__PROBE2(wake, worker->pool, worker);
     filch__store_release(&worker->token, token); /* the last access: the address alone is used below */
     filch__os_futex_wake(&worker->token, 1);
 }
@@ -125,6 +126,7 @@ void filch__strand_ready(void *target)
     struct filch__strand *strand = target;
     struct filch_pool *pool = strand->pool;
     struct filch__worker *worker = filch__worker_current();
+    filch__watch_ready(strand);
     if (worker && worker->pool == pool && worker->permit) {
         if (worker->ending) {
             filch__ready_next(worker, strand);
@@ -172,10 +174,12 @@ void filch__permit_pass(struct filch_pool *pool, enum filch__gate_park how)
         grant(pool);
 }
 
-void filch__permit_claim(struct filch_pool *pool)
+void filch__permit_claim(struct filch_pool *pool, struct filch__worker *worker)
 {
     if (filch__gate_try_admit(&pool->gate))
         return;
+    if (worker)
+        filch__worker_turn(worker, FILCH__SPELL_PERMIT);
     struct filch__claimant me = {0};
     filch__lock(&pool->claim_lock);
     bool admitted = filch__gate_claim(&pool->gate);

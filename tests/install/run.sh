@@ -29,6 +29,7 @@ install_tree() {
     library_file=$(find "$tree" -name libfilch.so)
     libdir=${library_file%/*}
     [[ -f $libdir/libfilch.a ]] || fail "no static library in $libdir"
+    [[ -n $(find "$tree" -path "*/gdb/auto-load/*/libfilch.so.*-gdb.py") ]] || fail "no commands for gdb in $tree"
     PKG_CONFIG_PATH=$libdir/pkgconfig
     export PKG_CONFIG_PATH
     version=$(pkg-config --modversion filch)
