@@ -111,7 +111,8 @@ class Facts:
                          "work and span are too small (the pools' counters and histograms are whole).")
         counted = sum(int((pool.get("stats") or {}).get("run") or 0) for pool in trace.pools)
         if counted > 1.01 * self.tasks.count and not trace.cut and not self.keeps_last:
-            found.append(f"The pools have counted {counted:,} tasks that ran, and {self.tasks.count:,} are in the trace.")
+            found.append(f"The pools have counted {counted:,} tasks that ran, and {self.tasks.count:,} are in the "
+                         "trace.")
         if self.graph and self.graph.unfinished and not trace.cut:
             found.append(f"{self.graph.unfinished} tasks were still running at the end: they count for as long as they "
                          "ran.")
