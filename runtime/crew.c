@@ -92,6 +92,7 @@ static int enter(struct filch__worker *worker)
     filch__reclaim_register(&worker->reader);
     filch__strand_enter_thread(&worker->native);
     filch__strand_set_current(&worker->native);
+    filch__watch_enter(worker);
     worker->signal_stack = filch__overflow_enter();
     watch_thread(worker);
     int status = filch__crew_reserve_strand(worker) ? 0 : -ENOMEM;

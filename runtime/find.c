@@ -350,9 +350,9 @@ static void park(struct filch__worker *worker)
     bool searching = worker->searching;
     worker->searching = worker->permit = false;
     filch__count(&worker->count.parks);
+    filch__pool_ran_out(pool);
     FILCH__PROBE2(park, pool, worker);
     filch__watch_worker(worker, FILCH__EVENT_PARK);
-    filch__pool_ran_out(pool);
     if (filch__unlikely(filch__victims_has_retired(worker))) {
         /* A grace period may take long: without the permit, so that nobody waits for it. */
         filch__permit_pass(pool, searching ? filch__gate_leave_search(&pool->gate) : filch__gate_leave(&pool->gate));

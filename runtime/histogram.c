@@ -59,6 +59,8 @@ uint64_t filch_histogram_quantile(const struct filch_histogram *histogram, doubl
 
 bool filch_histogram_next(const struct filch_histogram *histogram, struct filch_bucket *bucket)
 {
+    if (!histogram || !bucket)
+        return false;
     size_t i = bucket->high_ns ? filch__histogram_index(bucket->high_ns - 1) + 1 : 0;
     while (i < FILCH_HISTOGRAM_BUCKETS && !histogram->bucket[i])
         i++;

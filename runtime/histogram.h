@@ -12,9 +12,9 @@
  *   bucket i < 2S   begins at   i
  *   i >= 2S                     (i % S + S) << (i / S - 1)
  * The second line of each holds for S .. 2S-1 as well, which leaves one case. A bucket from `low` on is at most low / S wide,
- * so two values in it differ by less than 1/S = 3.2 %, and its middle is at most 1/2S = 1.6 % away from each of them.
+ * so two values in it differ by less than 1/S = 3.1 %, and its middle is at most 1/2S = 1.6 % away from each of them.
  *
- * May run together?  add  merge     (X = never; add and clear of one histogram are its owner's)
+ * May run together?  add  merge     (X = never: the owner's)
  *              add    X     -
  *              merge  -     -       (from it; into it: one at a time)
  *
@@ -23,7 +23,7 @@
  * Orderings: none. Each word is a count by itself: a reader finds what was there at some moment, and words that lag behind
  * each other by what is on its way. So the number of values is the sum of the buckets as read, and merge raises max to the
  * beginning of the highest bucket that it has read.
- * Progress: add is wait-free: some ten instructions, no locked one. Memory: 9752 bytes.
+ * Progress: add is wait-free: some twenty instructions, no locked one. Memory: 9752 bytes.
  * Rejected: a count beside the buckets (one more store, and a second truth); 32-bit buckets (they overflow in minutes of
  * tracing); a lower bound and a scale to choose (histograms that cannot be added up).
  */

@@ -14,7 +14,7 @@
  *              worker ID queued N runs NS TASK     it has run this task for NS nanoseconds at least
  *              worker ID queued N blocked NS TASK  the same; the body blocks its thread, and its permit serves others
  *              worker ID queued N idle
- *            TASK: its name, or its function's address. NS: since somebody asked first; nobody takes the time at a start
+ *            TASK: its name, its function's, or that one's address. NS: since somebody asked first; nobody takes the time at a start
  *   stuck    for each pool `pool NUMBER`, `stuck COUNT`, and if there was one `last NS TASK`: the last that did not return
  *            when it was timed out, and for how long it had run when that was noticed
  *   dump     filch_pool_dump of each pool

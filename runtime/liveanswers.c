@@ -3,6 +3,7 @@
 
 #include "metrics.h"
 #include "pool.h"
+#include "symbols.h"
 
 #include <filch/metrics.h>
 
@@ -15,15 +16,6 @@ static void write_name(FILE *out, const char *name)
     for (; *name; name++)
         fputc((unsigned char)*name < ' ' || *name == 0x7f ? '?' : *name, out);
     fputc('\n', out);
-}
-
-static void write_task(FILE *out, const char *label, filch_fn *fn)
-{
-    char address[24];
-    void *code;
-    memcpy(&code, &fn, sizeof code);
-    snprintf(address, sizeof address, "%p", code);
-    write_name(out, label ? label : address);
 }
 
 static void write_figure(FILE *out, const char *key, uint64_t value)
@@ -51,10 +43,78 @@ static void write_stats(struct filch_pool *pool, void *ctx)
         write_figure(out, figure->name, filch__figure_value(figure, &stats));
 }
 
-static void answer_stats(FILE *out)
+static bool answer_stats(FILE *out)
 {
     write_figure(out, "now_ns", filch__os_now_ns());
     filch__process_visit(write_stats, out);
+    return true;
+}
+
+/* ---- tasks ---- */
+
+/* What is seen while the pools are locked, and written afterwards: to find a function's name, files are read. */
+struct row {
+    uint64_t pool; /* its number; in a row that begins it, not 0 */
+    uint64_t for_ns;
+    uint64_t count; /* what a worker has queued; stuck tasks */
+    unsigned worker;
+    bool blocked;
+    filch_fn *fn; /* NULL: no task */
+    bool labelled;
+    char label[96];
+};
+
+struct rows {
+    struct row *at;
+    size_t count, room;
+    bool no_memory;
+};
+
+static void add_row(struct rows *rows, const struct row *row)
+{
+    if (rows->count == rows->room) {
+        size_t room = 2 * rows->room + 16;
+        struct row *at = realloc(rows->at, room * sizeof *at);
+        rows->no_memory |= !at;
+        if (!at)
+            return;
+        rows->at = at;
+        rows->room = room;
+    }
+    rows->at[rows->count++] = *row;
+}
+
+static void set_task(struct row *row, const char *label, filch_fn *fn)
+{
+    row->fn = fn;
+    row->labelled = label;
+    if (label)
+        snprintf(row->label, sizeof row->label, "%s", label);
+}
+
+static void write_task(FILE *out, const struct row *row)
+{
+    char name[96];
+    void *code;
+    memcpy(&code, &row->fn, sizeof code);
+    if (!row->labelled && !filch__symbol_name(code, name, sizeof name))
+        snprintf(name, sizeof name, "%p", code);
+    write_name(out, row->labelled ? row->label : name);
+}
+
+/* Rows of all pools, each written by `write`. False: no memory. */
+static bool answer_rows(FILE *out, void (*look)(struct filch_pool *pool, void *rows),
+                        void (*write)(FILE *out, const struct row *row))
+{
+    struct rows rows = {.count = 0};
+    filch__process_visit(look, &rows);
+    for (size_t i = 0; i < rows.count && !rows.no_memory; i++) {
+        if (rows.at[i].pool)
+            write_figure(out, "pool", rows.at[i].pool);
+        write(out, &rows.at[i]);
+    }
+    free(rows.at);
+    return !rows.no_memory;
 }
 
 /* ---- workers ---- */
@@ -97,55 +157,67 @@ static uint64_t seen_for_ns(struct filch__worker *worker, const struct look *loo
     return now_ns - worker->seen.since_ns;
 }
 
-static void write_worker(FILE *out, struct filch__worker *worker)
+static void see_workers(struct filch_pool *pool, void *rows)
 {
-    struct look look = look_at(worker);
-    uint64_t for_ns = seen_for_ns(worker, &look);
-    fprintf(out, "worker %u queued %zu ", worker->id,
-            filch__deque_size(&worker->deque) + filch__handful_size(&worker->handful));
-    if (!look.task) {
-        fputs("idle\n", out);
-        return;
-    }
-    fprintf(out, "%s %llu ", filch__load_relaxed(&worker->blocked) ? "blocked" : "runs", (unsigned long long)for_ns);
-    write_task(out, look.label, look.fn);
-}
-
-static void write_workers(struct filch_pool *pool, void *ctx)
-{
-    FILE *out = ctx;
-    write_figure(out, "pool", pool->number);
+    add_row(rows, &(struct row){.pool = pool->number});
     filch__lock(&pool->lock);
-    for (size_t i = 0; i < FILCH_WORKERS_MAX && pool->worker[i]; i++)
-        if (pool->worker[i]->in_table) /* else its thread has ended */
-            write_worker(out, pool->worker[i]);
+    for (size_t i = 0; i < FILCH_WORKERS_MAX && pool->worker[i]; i++) {
+        struct filch__worker *worker = pool->worker[i];
+        if (!worker->in_table)
+            continue; /* its thread has ended */
+        struct look look = look_at(worker);
+        struct row row = {.worker = worker->id, .for_ns = seen_for_ns(worker, &look)};
+        row.count = filch__deque_size(&worker->deque) + filch__handful_size(&worker->handful);
+        row.blocked = filch__load_relaxed(&worker->blocked);
+        if (look.task)
+            set_task(&row, look.label, look.fn);
+        add_row(rows, &row);
+    }
     filch__unlock(&pool->lock);
 }
 
-static void answer_workers(FILE *out)
+static void write_worker(FILE *out, const struct row *row)
 {
-    filch__process_visit(write_workers, out);
+    if (row->pool)
+        return;
+    fprintf(out, "worker %u queued %llu ", row->worker, (unsigned long long)row->count);
+    if (row->fn) {
+        fprintf(out, "%s %llu ", row->blocked ? "blocked" : "runs", (unsigned long long)row->for_ns);
+        write_task(out, row);
+    } else {
+        fputs("idle\n", out);
+    }
+}
+
+static bool answer_workers(FILE *out)
+{
+    return answer_rows(out, see_workers, write_worker);
 }
 
 /* ---- the others ---- */
 
-static void write_stuck(struct filch_pool *pool, void *ctx)
+static void see_stuck(struct filch_pool *pool, void *rows)
 {
-    FILE *out = ctx;
+    struct row row = {.pool = pool->number, .count = filch__load_relaxed(&pool->stuck_tasks)};
     filch__lock(&pool->keeper.lock);
-    const struct filch_stuck last = pool->stuck;
+    set_task(&row, pool->stuck.name, pool->stuck.fn);
+    row.for_ns = pool->stuck.running_ns;
     filch__unlock(&pool->keeper.lock);
-    write_figure(out, "pool", pool->number);
-    write_figure(out, "stuck", filch__load_relaxed(&pool->stuck_tasks));
-    if (!last.fn)
-        return;
-    fprintf(out, "last %llu ", (unsigned long long)last.running_ns);
-    write_task(out, last.name, last.fn);
+    add_row(rows, &row);
 }
 
-static void answer_stuck(FILE *out)
+static void write_stuck(FILE *out, const struct row *row)
 {
-    filch__process_visit(write_stuck, out);
+    write_figure(out, "stuck", row->count);
+    if (!row->fn)
+        return;
+    fprintf(out, "last %llu ", (unsigned long long)row->for_ns);
+    write_task(out, row);
+}
+
+static bool answer_stuck(FILE *out)
+{
+    return answer_rows(out, see_stuck, write_stuck);
 }
 
 static void write_dump(struct filch_pool *pool, void *ctx)
@@ -153,33 +225,44 @@ static void write_dump(struct filch_pool *pool, void *ctx)
     filch_pool_dump(pool, ctx);
 }
 
-static void answer_dump(FILE *out)
+static bool answer_dump(FILE *out)
 {
     filch__process_visit(write_dump, out);
+    return true;
 }
 
-static void answer_metrics(FILE *out)
+static bool answer_metrics(FILE *out)
 {
-    filch_metrics_write(out);
+    return !filch_metrics_write(out);
 }
 
-static void answer_version(FILE *out)
+static bool answer_version(FILE *out)
 {
     fprintf(out, "filch-live 1 %d.%d.%d\n", FILCH_VERSION_MAJOR, FILCH_VERSION_MINOR, FILCH_VERSION_PATCH);
+    return true;
 }
 
-static void answer_unknown(FILE *out)
+static bool answer_unknown(FILE *out)
 {
     fputs("error: the commands are version, stats, workers, stuck, dump, metrics\n", out);
+    return true;
 }
 
 static const struct {
     const char *command;
-    void (*answer)(FILE *out);
+    bool (*answer)(FILE *out);
 } commands[] = {
     {"version", answer_version}, {"stats", answer_stats}, {"workers", answer_workers},
     {"stuck", answer_stuck},     {"dump", answer_dump},   {"metrics", answer_metrics},
 };
+
+static bool answer_line(FILE *out, const char *line)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (!strcmp(line, commands[i].command))
+            return commands[i].answer(out);
+    return answer_unknown(out);
+}
 
 /* An empty line would be taken for the end: a dump has names in it as they are. */
 static size_t without_empty_lines(char *text)
@@ -195,16 +278,12 @@ char *filch__live_answer(const char *line, size_t *ret_length)
 {
     char *text = NULL;
     size_t size = 0;
-    void (*answer)(FILE * out) = answer_unknown;
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        if (!strcmp(line, commands[i].command))
-            answer = commands[i].answer;
     FILE *out = open_memstream(&text, &size);
     if (!out)
         return NULL;
-    answer(out);
+    bool lost = !answer_line(out, line);
     fputc('\n', out); /* room for the end below */
-    bool lost = ferror(out);
+    lost |= ferror(out);
     if (fclose(out) || lost) {
         free(text);
         return NULL;

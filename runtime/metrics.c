@@ -4,6 +4,7 @@
 #include "pool.h"
 
 #include <filch/metrics.h>
+#include <filch/trace.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -66,15 +67,25 @@ uint64_t filch__figure_value(const struct filch__figure *figure, const struct fi
 
 /* ---- what is written, taken before anything is written ---- */
 
+/* Each step is four times the one before, from a microsecond to a minute: powers of two, where buckets of ours begin. */
+enum { STEPS = 14, FIRST_STEP = 10 };
+
+struct spread {
+    uint64_t below[STEPS]; /* latencies that were less than the step */
+    uint64_t count, sum_ns;
+};
+
 struct snapshot {
     char labels[128];
     struct filch_pool_stats stats;
+    struct spread spread[FILCH_LATENCIES];
 };
 
 struct snapshots {
     struct snapshot *at;
     size_t count, room;
     bool no_memory;
+    struct filch_histogram scratch; /* too large for a task's stack */
 };
 
 /* Bytes of the UTF-8 character at `text`; 0: it is none. */
@@ -117,6 +128,25 @@ static void write_labels(char *labels, size_t size, const struct filch_pool *poo
     snprintf(labels, size, "pool=\"%s\",pool_id=\"%llu\"", name, (unsigned long long)pool->number);
 }
 
+static uint64_t step_ns(size_t step)
+{
+    return (uint64_t)1 << (FIRST_STEP + 2 * step);
+}
+
+static void take_spread(const struct filch_pool *pool, enum filch_latency latency, struct filch_histogram *scratch,
+                        struct spread *spread)
+{
+    *spread = (struct spread){.count = 0};
+    if (filch_pool_get_histogram(pool, latency, scratch, sizeof *scratch))
+        return;
+    spread->sum_ns = scratch->sum_ns;
+    for (struct filch_bucket bucket = {0}; filch_histogram_next(scratch, &bucket);) {
+        spread->count += bucket.count;
+        for (size_t i = 0; i < STEPS; i++)
+            spread->below[i] += bucket.high_ns <= step_ns(i) ? bucket.count : 0;
+    }
+}
+
 static void take(struct filch_pool *pool, void *ctx)
 {
     struct snapshots *snapshots = ctx;
@@ -131,6 +161,8 @@ static void take(struct filch_pool *pool, void *ctx)
     }
     struct snapshot *snapshot = &snapshots->at[snapshots->count];
     write_labels(snapshot->labels, sizeof snapshot->labels, pool);
+    for (int i = 0; i < FILCH_LATENCIES; i++)
+        take_spread(pool, (enum filch_latency)i, &snapshots->scratch, &snapshot->spread[i]);
     if (!filch_pool_get_stats(pool, &snapshot->stats, sizeof snapshot->stats))
         snapshots->count++;
 }
@@ -147,20 +179,67 @@ static void write_figure(FILE *out, const struct filch__figure *figure, const st
                 (unsigned long long)filch__figure_value(figure, &snapshots->at[i].stats));
 }
 
+/* As decimals whatever the locale's point is. */
+static void write_seconds(FILE *out, uint64_t ns)
+{
+    fprintf(out, "%llu.%09llu", (unsigned long long)(ns / 1000000000u), (unsigned long long)(ns % 1000000000u));
+}
+
+static void write_spread(FILE *out, const char *metric, const char *labels, const struct spread *spread)
+{
+    for (size_t i = 0; i < STEPS; i++) {
+        fprintf(out, "%s_bucket{%s,le=\"", metric, labels);
+        write_seconds(out, step_ns(i));
+        fprintf(out, "\"} %llu\n", (unsigned long long)spread->below[i]);
+    }
+    fprintf(out, "%s_bucket{%s,le=\"+Inf\"} %llu\n", metric, labels, (unsigned long long)spread->count);
+    fprintf(out, "%s_sum{%s} ", metric, labels);
+    write_seconds(out, spread->sum_ns);
+    fprintf(out, "\n%s_count{%s} %llu\n", metric, labels, (unsigned long long)spread->count);
+}
+
+static void write_latency(FILE *out, enum filch_latency latency, const struct snapshots *snapshots)
+{
+    static const struct {
+        const char *metric, *help;
+    } families[FILCH_LATENCIES] = {
+        [FILCH_LATENCY_QUEUE] = {"filch_queue_latency_seconds", "From submit to start."},
+        [FILCH_LATENCY_RUN] = {"filch_run_seconds", "From start to end, less the waits."},
+        [FILCH_LATENCY_GATE] = {"filch_gate_wait_seconds", "Waiting for a permit of the pool, or of a gate."},
+        [FILCH_LATENCY_SUSPENSION] = {"filch_suspension_seconds", "Suspended in a wait."},
+        [FILCH_LATENCY_WAKE] = {"filch_wake_latency_seconds", "From the end of a wait until the task goes on."},
+    };
+    const char *metric = families[latency].metric;
+    fprintf(out, "# HELP %s %s A sample: of 256 tasks, one.\n", metric, families[latency].help);
+    fprintf(out, "# TYPE %s histogram\n", metric);
+    for (size_t i = 0; i < snapshots->count; i++)
+        write_spread(out, metric, snapshots->at[i].labels, &snapshots->at[i].spread[latency]);
+}
+
+static void write_all(FILE *out, const struct snapshots *snapshots)
+{
+    fprintf(out, "# HELP filch_info The library.\n# TYPE filch_info gauge\nfilch_info{version=\"%d.%d.%d\"} 1\n",
+            FILCH_VERSION_MAJOR, FILCH_VERSION_MINOR, FILCH_VERSION_PATCH);
+    for (const struct filch__figure *figure = filch__figures; figure->name && snapshots->count; figure++)
+        write_figure(out, figure, snapshots);
+    for (int i = 0; i < FILCH_LATENCIES && snapshots->count; i++)
+        write_latency(out, (enum filch_latency)i, snapshots);
+}
+
 int filch_metrics_write(FILE *out)
 {
-    struct snapshots snapshots = {.count = 0};
     if (!out)
         return -EINVAL;
-    filch__process_visit(take, &snapshots);
-    if (!snapshots.no_memory) {
-        fprintf(out, "# HELP filch_info The library.\n# TYPE filch_info gauge\nfilch_info{version=\"%d.%d.%d\"} 1\n",
-                FILCH_VERSION_MAJOR, FILCH_VERSION_MINOR, FILCH_VERSION_PATCH);
-        for (const struct filch__figure *figure = filch__figures; figure->name && snapshots.count; figure++)
-            write_figure(out, figure, &snapshots);
-    }
-    free(snapshots.at);
-    if (snapshots.no_memory)
+    struct snapshots *snapshots = calloc(1, sizeof *snapshots);
+    if (!snapshots)
         return -ENOMEM;
-    return ferror(out) ? -EIO : 0;
+    filch__process_visit(take, snapshots);
+    int r = snapshots->no_memory ? -ENOMEM : 0;
+    if (!r) {
+        write_all(out, snapshots);
+        r = ferror(out) ? -EIO : 0;
+    }
+    free(snapshots->at);
+    free(snapshots);
+    return r;
 }

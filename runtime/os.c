@@ -199,15 +199,25 @@ int32_t filch__os_thread_id(void)
     return (int32_t)syscall(SYS_gettid);
 }
 
-/* A thread inherits its parent's name, so most have the program's. */
+static void first_thread_name(char *name, size_t size)
+{
+    FILE *f = fopen("/proc/self/comm", "re");
+    if (!f || !fgets(name, (int)size, f))
+        snprintf(name, size, "%s", program_invocation_short_name);
+    if (f)
+        fclose(f);
+    name[strcspn(name, "\n")] = '\0';
+}
+
+/* A thread inherits its parent's name, so most have that of the first one, which is the program's. */
 void filch__os_thread_get_name(char *ret_name, size_t size)
 {
-    char name[16] = "", program[16] = "";
+    char name[16] = "", inherited[17];
     bool first = filch__os_thread_id() == getpid();
     if (!first && pthread_getname_np(pthread_self(), name, sizeof name))
         name[0] = '\0';
-    snprintf(program, sizeof program, "%s", program_invocation_short_name);
-    snprintf(ret_name, size, "%s", first ? "main" : strcmp(name, program) ? name : "");
+    first_thread_name(inherited, sizeof inherited);
+    snprintf(ret_name, size, "%s", first ? "main" : strcmp(name, inherited) ? name : "");
 }
 
 void *filch__os_map_stacks(size_t size)

@@ -116,7 +116,7 @@ void filch__unlock(struct filch__lock *lock);
 int filch__os_thread_start(pthread_t *ret_thread, void *(*run)(void *arg), void *arg);
 void filch__os_thread_name(const char *name); /* of the calling thread; cut to 15 characters */
 int32_t filch__os_thread_id(void);            /* the kernel's number of the calling thread */
-/* The calling thread's name, "main" for the process's first; "" when it only has the program's. */
+/* The calling thread's name, "main" for the process's first; "" when it only has inherited that one's. */
 void filch__os_thread_get_name(char *ret_name, size_t size);
 
 /* Address space for stacks: lazily committed, not counted against overcommit, no huge pages. NULL when refused. */

@@ -24,10 +24,11 @@
  *   R1 put: words, then store head (release) -> read: load head (acquire). The reader sees the events below head, and
  *      `first` as it was when the last of them was written, or later.
  *   R2 put: store head, then words of the next event (release, each) -> read: load words (acquire), then load head again.
- *      A reader that has read a word of a later event has seen the head that this event was written under, or reads a
- *      greater one, and drops what it copied: that is at least a round behind (I2). A seqlock turned inside out: the
- *      number that tells is not beside the data but what the writer counts up anyway (Boehm, Can seqlocks get along with
- *      programming language memory models?, MSPC 2012).
+ *      A reader that has read a word of a later event therefore reads the head under which that was written, or a greater
+ *      one. That is a round ahead at least, so it drops what it copied (I2).
+ *      It is a seqlock whose number is not beside the data: it is what the writer counts up anyway. As in any other, the
+ *      data have to be read and written in order, too, not the number alone (Boehm, Can seqlocks get along with programming
+ *      language memory models?, MSPC 2012).
  * Progress: put is wait-free; read is lock-free: it begins again only when the writer has overwritten all that it copied.
  * Rejected: a sequence number in each event (a fifth word); fences, which ThreadSanitizer does not understand; relaxed
  * words, which are a plain store each on x86-64, as release stores are, but let R2 fail.

@@ -214,6 +214,7 @@ static void attach_locked(struct filch__track *track)
         (void)filch__ring_init(&track->ring, bytes, is_worker(track)); /* without memory it counts what is lost */
     }
     filch__ring_begin(&track->ring, traces.wraps);
+    track->told_ticks = 0;
     filch__store_release(&track->session, filch__trace_session); /* S1 */
 }
 

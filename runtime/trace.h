@@ -5,10 +5,10 @@
  * are made at the first event of a session, by their thread, and stay until the session after their thread's or pool's end:
  * so a trace can be written when its pools are gone. Between sessions nothing is written.
  *
- * A track belongs to the session that its writer has attached it to. Nobody else touches its ring's contents, so a writer
- * that was stopped between its look at the session and its event, and goes on in another session, writes what belongs to
- * none. What all share, the list of tracks, the session's number and its memory, changes under one lock; tracks leave the
- * list at begin or forget only.
+ * A track belongs to the session that its writer has attached it to. Nobody else writes to its ring, so a writer that was
+ * stopped between its look at the session and its event, and goes on in another session, writes what belongs to none; should
+ * the ring's pages have gone back to the system meanwhile, it gets a new one. What all share, the list of tracks, the
+ * session's number and its memory, changes under one lock; tracks leave the list at begin or forget only.
  *   S1 attach: makes the ring ready, stores track->session (release) -> visit: loads it (acquire). The reader sees a ring of
  *      the session that it reads.
  *   S2 Neither begin nor forget goes on while somebody visits: so a ring that is of the last session stays as it is, but for
@@ -81,6 +81,8 @@ struct filch__track {
     /* the writer's, under the lock; others read */
     uint32_t session; /* which one `ring` is of */
     int32_t tid;      /* of the thread that writes now; 0: it has ended */
+    /* the writer's, of a thread outside: when it last told something, and since when it has used how much of a processor */
+    uint64_t told_ticks, asked_ticks, asked_cpu_ns;
     /* the lock's */
     bool orphan; /* its writer is gone for good: freed when the next session begins */
     bool stale;  /* it was made before a fork */

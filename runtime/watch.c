@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "watch.h"
 
+#include "peek.h"
+
 #include <stdio.h>
 #include <string.h>
+
+enum { SILENCE_US = 25 };
+
+static uint64_t since(uint64_t then_ns, uint64_t now_ns)
+{
+    return now_ns > then_ns ? now_ns - then_ns : 0;
+}
 
 /* ---- tracks ---- */
 
@@ -19,12 +28,39 @@ static struct filch__track *track_of(const struct filch__strand *strand)
     return filch__trace_attach(&worker->track, worker->pool->number, worker->id, name) ? worker->track : NULL;
 }
 
+/* A thread outside is known by what it tells. Of a longer silence only that part is its own time in which it had a processor;
+ * in the rest it has waited for something else than filch, as in poll. To ask costs as much as forty events, so what is shorter
+ * counts as its own. */
+static filch__cold void ask_silence(struct filch__track *track, uint64_t now, uint64_t ticks_per_us)
+{
+    uint64_t cpu_ns = filch__peek_cpu_ns(track->tid), used_ns = since(track->asked_cpu_ns, cpu_ns);
+    uint64_t before = track->told_ticks - track->asked_ticks, used = used_ns * ticks_per_us / 1000;
+    uint64_t own = used > before ? used - before : 0, silence = now - track->told_ticks;
+    if (track->told_ticks && own < silence) {
+        filch__trace_put(track, track->told_ticks + own, FILCH__EVENT_OUTSIDE, 0, 0, 0, 0);
+        filch__trace_put(track, now, FILCH__EVENT_OUTSIDE, 0, 0, 1, 0);
+    }
+    track->asked_ticks = now;
+    track->asked_cpu_ns = cpu_ns;
+}
+
+static void break_silence(struct filch__track *track, uint64_t now)
+{
+    uint64_t ticks_per_us = filch__load_relaxed(&filch__trace_ticks_per_us);
+    if (now > track->told_ticks + SILENCE_US * ticks_per_us)
+        ask_silence(track, now, ticks_per_us);
+    track->told_ticks = now;
+}
+
 static void put(const struct filch__strand *strand, uint64_t ticks, enum filch__event_kind kind, unsigned detail,
                 uint64_t a, uint64_t b)
 {
     struct filch__track *track = track_of(strand);
-    if (track)
-        filch__trace_put(track, ticks, kind, detail, strand ? strand->id : 0, a, b);
+    if (!track)
+        return;
+    if (!track->pool && (!strand || !strand->task))
+        break_silence(track, ticks);
+    filch__trace_put(track, ticks, kind, detail, strand ? strand->id : 0, a, b);
 }
 
 /* With what names the task: a string, or where there is none its code. */
@@ -119,11 +155,6 @@ static void add(const struct filch__strand *strand, enum filch_latency latency, 
 {
     if (strand && strand->worker)
         filch__histogram_add(&strand->worker->meters->latency[latency], ns);
-}
-
-static uint64_t since(uint64_t then_ns, uint64_t now_ns)
-{
-    return now_ns > then_ns ? now_ns - then_ns : 0;
 }
 
 /* What runs on the strand now is another instance; the one before goes on when this has ended. */

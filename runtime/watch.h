@@ -233,6 +233,13 @@ static inline void filch__watch_gate(uint64_t since_ns)
 #endif
 }
 
+/* A thread takes the worker's place: what was told of the one before stays. */
+static inline void filch__watch_enter(struct filch__worker *worker)
+{
+    if (filch__watches_trace() && worker->track)
+        (void)filch__trace_attach(&worker->track, worker->pool->number, worker->id, worker->track->name);
+}
+
 /* The worker's thread ends; for_good: the worker, too. */
 static inline void filch__watch_leave(struct filch__worker *worker, bool for_good)
 {

@@ -3,7 +3,8 @@
 
     filch pools                      the pools that are open
     filch workers [POOL]             their threads, and what each does
-    filch strands [-full] [POOL]     the tasks that have begun and not ended, what each waits for, and its stack
+    filch strands [-all] [-full] [POOL]
+                                     the tasks that have begun and not ended, what each waits for, and its stack
     filch tasks [-all] [POOL]        the tasks that have not begun: queued, or held back
     filch strand ID [POOL]           look at that strand: bt, frame, info locals tell of it; without ID: back
     filch core FILE                  generate-core-file, with the stacks of strands in it
@@ -15,6 +16,7 @@ A suspended strand's registers lie on its stack, where the switch away from it h
 unwinder tells gdb that they are those of the caller of the frame in which the selected thread really is, so that a
 backtrace goes on there. No register is set, so this works in a core file as well.
 """
+import itertools
 import os
 import re
 import struct
@@ -30,7 +32,8 @@ POOL_PHASES = ("open", "draining", "cancelling", "closed")
 PRIORITIES = ("normal", "high", "low")
 WAITER_STATE, WAITER_FIRED = 3, 2
 THREAD_LIVE = 1
-SHOWN = 20  # of a queue, unless -all
+SHOWN = 20  # of a queue, and
+STRANDS_SHOWN = 100  # of a pool, unless -all
 
 
 def fail(what):
@@ -50,7 +53,7 @@ def list_heads():
     if not gdb.selected_inferior().pid:
         fail("there is no process and no core file to look at")
     heads = [symbol.value() for symbol in library_variables("pools")]
-    heads = [head for head in heads if str(head.type) == "struct filch_pool *"]
+    heads = [head for head in heads if points_to(head.type, "filch_pool")]
     if heads:
         return heads
     try:
@@ -59,6 +62,16 @@ def list_heads():
         fail("nothing in this program is called filch_pool_open: the library is not loaded yet, or its symbols were stripped")
     fail("the library has no debug information. Build it with -DFILCH_DEBUG_INFO=ON, or as RelWithDebInfo, and do not "
          "strip it; or tell gdb where its separate debug information is")
+
+
+def points_to(kind, tag, depth=1):
+    """Is it a pointer (to a pointer...) to the structure? How gdb writes types depends on the language of the frame."""
+    for _ in range(depth):
+        kind = kind.strip_typedefs()
+        if kind.code != gdb.TYPE_CODE_PTR:
+            return False
+        kind = kind.target()
+    return kind.unqualified().strip_typedefs().tag == tag
 
 
 def pointer(address, type_name):
@@ -281,6 +294,11 @@ unwinder = StrandUnwinder()
 class Stack:
     """The selected thread's frames, from `skip` on, and gdb's lines about them."""
 
+    ENDS = ("filch__task_run", "filch__loot_run", "filch__worker_main")  # below them lies no call of the task
+    # Calls that are macros, and what is left of public ones that compilers jump out of.
+    NAMES = {"filch__fork_sync_slow": "FILCH_SYNC", "filch__fork_run": "FILCH_RUN", "wait_for": "filch_wait",
+             "wait_for_all": "filch_wait_all", "enter_line": "filch_gate_enter"}
+
     def __init__(self, skip=0):
         command = "with width 0 -- with print entry-values no -- backtrace -no-filters"
         lines = [line for line in gdb.execute(command, to_string=True).splitlines() if line.startswith("#")]
@@ -289,10 +307,18 @@ class Stack:
             self.frames.append(frame)
             frame = frame.older()
         self.frames, self.lines = self.frames[skip:], lines[skip:]
-        home = os.path.dirname(library_variables("pools")[0].symtab.fullname())
-        inside = [self.file_of(frame).startswith(home + os.sep) for frame in self.frames] + [False]
-        self.call = inside.index(False) - 1  # the public function that waits; -1: none
-        self.end = len(self.frames)  # of what the task has called
+        names = [frame.name() or "" for frame in self.frames]
+        home = os.path.dirname(library_variables("pools")[0].symtab.fullname()) + os.sep
+        inside = [self.file_of(frame).startswith(home) for frame in self.frames]
+        # The innermost frames of the runtime, and among them the call that waits.
+        first = inside.index(True) if True in inside else 0
+        last = next((i for i in range(first, len(names)) if not inside[i] or names[i] in self.ENDS), len(names))
+        public = [i for i in range(first, last) if re.match("filch_[a-z]", names[i])]
+        known = public + [i for i in range(first, last) if names[i] in self.NAMES]
+        self.call = known[0] if known else last
+        self.call_name = self.NAMES.get(names[known[0]], names[known[0]]) if known else "a call"
+        ends = [i for i in range(last, len(names)) if names[i] in self.ENDS]
+        self.end = ends[-1] if ends else len(names)  # of what the task has called
         while self.end > 0 and inside[self.end - 1]:
             self.end -= 1
 
@@ -301,23 +327,24 @@ class Stack:
         symtab = frame.find_sal().symtab
         return symtab.fullname() if symtab else ""
 
-    def call_name(self):
-        return self.frames[self.call].name() if self.call >= 0 else None
-
-    def variable(self, name, type_name):
+    def variable(self, name, is_meant):
         """Of the innermost frame of the runtime that has it, if the compiler has left it there."""
         for frame in self.frames[: self.call + 1]:
             try:
                 value = frame.read_var(name)
-                if not value.is_optimized_out and str(value.type) == type_name:
+                if not value.is_optimized_out and is_meant(value.type):
                     return value
             except (ValueError, gdb.error):
                 pass
         return None
 
-    def show(self, full):
-        shown = self.lines if full or not self.end else self.lines[max(self.call, 0) : self.end]
-        for line in shown:
+    def structure(self, name, tag):
+        value = self.variable(name, lambda kind: points_to(kind, tag))
+        return value.dereference() if value is not None else None
+
+    def show(self, begin, full):
+        """The runtime's frames only if the task has none of its own."""
+        for line in self.lines if full or begin >= self.end else self.lines[begin : self.end]:
             print("      " + line)
 
 
@@ -329,12 +356,13 @@ def graph_text(graph):
         int(graph.address), int(graph["left"]), int(graph["node_count"]))
 
 
-def futures_text(pool, futures, count):
+def futures_text(pool, futures):
+    """Of a sequence of pointers."""
     try:
-        texts = [future_text(pool, futures[i].dereference()) for i in range(min(count, 4))]
+        texts = [future_text(pool, future.dereference()) for future in futures[:4]]
     except gdb.error:
         return ""
-    return ", ".join(texts) + (" and %d more" % (count - 4) if count > 4 else "")
+    return ", ".join(texts) + (" and %d more" % (len(futures) - 4) if len(futures) > 4 else "")
 
 
 def gate_text(gate):
@@ -343,21 +371,43 @@ def gate_text(gate):
         int(gate.address), word >> 32 & 0x7FFFFFFF, word & 0xFFFFFFFF, waiting)
 
 
+def said_text(pool, on):
+    """As the wait itself says it: a kind, and whatever that needs."""
+    kinds = {field.enumval: field.name for field in on["kind"].type.fields()}
+    kind, target, count = kinds.get(int(on["kind"]), ""), on["target"], int(on["count"])
+    if kind in ("FILCH__ON_ALL", "FILCH__ON_ANY") and on["stride"]:
+        stride = int(on["stride"])
+        return futures_text(pool, [pointer(int(target) + i * stride, "struct filch_future") for i in range(count)])
+    if kind in ("FILCH__ON_ALL", "FILCH__ON_ANY"):
+        first = target.cast(gdb.lookup_type("struct filch_future").pointer().pointer())
+        return futures_text(pool, [first[i] for i in range(count)])
+    texts = {
+        "FILCH__ON_FUTURE": lambda: future_text(pool, pointer(target, "struct filch_future").dereference()),
+        "FILCH__ON_GATE": lambda: gate_text(pointer(target, "struct filch_gate").dereference()),
+        "FILCH__ON_GRAPH": lambda: graph_text(pointer(target, "struct filch_graph").dereference()),
+        "FILCH__ON_CHILD": lambda: "a spawned child that was stolen",
+        "FILCH__ON_ROOM": lambda: "room in the queue",
+        "FILCH__ON_COMPLETIONS": lambda: "completions 0x%x" % int(target),
+    }
+    return texts[kind]() if kind in texts else ""
+
+
 def target_text(pool, wait, stack):
-    """By what the wait itself says; or by the variables of the call that waits."""
+    """By what the wait itself says; in a library whose waits say less, by the variables of the call that waits."""
+    if any(field.name == "on" for field in wait.type.fields()):
+        return said_text(pool, wait["on"])
     if wait["target"]:
         return future_text(pool, wait["target"].dereference())
-    gate = stack.variable("gate", "struct filch_gate *")
-    if gate is not None:
-        return gate_text(gate.dereference())
-    graph = stack.variable("graph", "struct filch_graph *")
-    if graph is not None:
-        return graph_text(graph.dereference())
-    futures, count = stack.variable("futures", "struct filch_future * const *"), stack.variable("count", "size_t")
+    for name, tag, text in (("gate", "filch_gate", gate_text), ("graph", "filch_graph", graph_text)):
+        found = stack.structure(name, tag)
+        if found is not None:
+            return text(found)
+    futures = stack.variable("futures", lambda kind: points_to(kind, "filch_future", 2))
+    count = stack.variable("count", lambda kind: kind.strip_typedefs().code == gdb.TYPE_CODE_INT)
     if futures is not None and count is not None:
-        return futures_text(pool, futures, int(count))
-    future = stack.variable("future", "struct filch_future *")
-    return future_text(pool, future.dereference()) if future is not None else ""
+        return futures_text(pool, [futures[i] for i in range(int(count))])
+    future = stack.structure("future", "filch_future")
+    return future_text(pool, future) if future is not None else ""
 
 
 def waiting_text(pool, strand, stack):
@@ -365,28 +415,28 @@ def waiting_text(pool, strand, stack):
         return "has let others go first, and is queued"
     wait = strand["waiting"].dereference()
     if int(wait["waiter"]["word"]) & WAITER_STATE == WAITER_FIRED:
-        return "has waited in %s, and is ready to go on" % stack.call_name()
+        return "has waited in %s, and is ready to go on" % stack.call_name
     target = target_text(pool, wait, stack)
-    return "waits in %s%s" % (stack.call_name(), " for " + target if target else "")
+    return "waits in %s%s" % (stack.call_name, " for " + target if target else "")
 
 
 def show_strand(pool, strand, thread, full):
-    name = "  %s: %s " % (strand_name(strand), task_name(strand["label"], strand["fn"]))
+    title = "  %s: %s " % (strand_name(strand), task_name(strand["label"], strand["fn"]))
     selected = gdb.selected_thread()
     try:
         if thread:
             thread.switch()
             stack = Stack()
-            blocked = waiting_text(pool, strand, stack) if strand["waiting"] else "runs"
-            print("%s%s, on thread %d" % (name, "is in filch_blocking" if strand["blocking"] else blocked, thread.num))
         elif strand["thread"]:
-            print(name + "runs on a thread of its own")
+            print(title + "is on the stack of a thread that gdb does not know by name, see `info threads`")
             return
         else:
             unwinder.set(strand)
             stack = Stack(unwinder.own_frames())
-            print(name + waiting_text(pool, strand, stack))
-        stack.show(full)
+        waits = strand["waiting"] or not thread
+        doing = waiting_text(pool, strand, stack) if waits else "is in filch_blocking" if strand["blocking"] else "runs"
+        print(title + doing + (", on thread %d" % thread.num if thread else ""))
+        stack.show(stack.call if waits else 0, full)
     finally:
         unwinder.clear()
         selected.switch()
@@ -403,21 +453,28 @@ class Prefix(gdb.Command):
 
 
 class Command(gdb.Command):
-    option = None
-
     def __init__(self, name):
         super().__init__("filch " + name, gdb.COMMAND_STATUS)
 
     def invoke(self, argument, from_tty):
         words = gdb.string_to_argv(argument)
-        option = self.option in words
-        words = [word for word in words if word != self.option]
+        options = [word for word in words if word.startswith("-")]
         unwinder.clear()
-        shown = pools(" ".join(words))
+        shown = pools(" ".join(word for word in words if word not in options))
         if not shown:
             print("No pool is open.")
         for number, pool in shown:
-            self.show(number, pool, option)
+            self.show(number, pool, options)
+
+    @staticmethod
+    def cut(items, most, options):
+        """As many as are to be shown."""
+        return itertools.islice(items, None if "-all" in options else most)
+
+    @staticmethod
+    def more(count, most, options):
+        if count > most and "-all" not in options:
+            print("      and %d more: -all shows them" % (count - most))
 
     def title(self, number, pool):
         print('pool %d "%s"' % (number, pool_name(pool)))
@@ -426,20 +483,29 @@ class Command(gdb.Command):
 class Pools(Command):
     """The pools that are open: filch pools [POOL]"""
 
-    def show(self, number, pool, option):
+    def show(self, number, pool, options):
         gate = int(pool["gate"])
         phase = POOL_PHASES[int(pool["phase"])]
         default = any(symbol.value() == pool.address for symbol in library_variables("default_pool"))
-        waiting = sum(1 for strand in started_strands(pool) if strand["waiting"])
+        queued = sum(size for _, size, _ in queues(pool))
         print('%d  "%s"  0x%x  %s%s: %d of %d permits in use, %d workers, %d tasks wait, %d queued, %d held back' % (
             number, pool_name(pool), int(pool.address), "default, " if default else "", phase, gate >> 13 & 0x1FFF,
-            gate & 0x1FFF, int(pool["threads"]), waiting, sum(len(items) for _, items in queues(pool)), int(pool["held"])))
+            gate & 0x1FFF, int(pool["threads"]), waits(pool), queued, int(pool["held"])))
+
+
+def waits(pool):
+    """How many tasks wait: as filch__pool_waits counts them."""
+    count = int(pool["outside_waits"]) - int(pool["outside_resumed"])
+    for worker in pool_workers(pool):
+        counters = worker["count"]
+        count += int(counters["suspensions"]) + int(counters["blocked_waits"]) - int(counters["resumed"])
+    return max(count, 0)
 
 
 class Workers(Command):
     """The workers of pools, and what each does: filch workers [POOL]"""
 
-    def show(self, number, pool, option):
+    def show(self, number, pool, options):
         self.title(number, pool)
         threads = Threads()
         for worker in pool_workers(pool):
@@ -449,7 +515,7 @@ class Workers(Command):
             count = worker["count"]
             print("  worker %d, %s: %s; %d queued; %d run, %d stolen, %d parks" % (
                 int(worker["id"]), "thread %d (LWP %d)" % (thread.num, thread.ptid[1]) if thread else "thread ?",
-                self.activity(worker), len(deque_items(worker)) + len(handful_items(worker)), int(count["run"]),
+                self.activity(worker), deque_size(worker) + handful_size(worker), int(count["run"]),
                 int(count["stolen"]), int(count["parks"])))
 
     @staticmethod
@@ -465,76 +531,80 @@ class Workers(Command):
 
 
 class Strands(Command):
-    """The tasks that have begun and not ended, what each waits for, and its stack: filch strands [-full] [POOL]
-    -full shows the runtime's own frames as well."""
+    """The tasks that have begun and not ended, what each waits for, and its stack: filch strands [-all] [-full] [POOL]
+    Of each pool the first 100 are shown, -all shows all; -full shows the runtime's own frames as well."""
 
-    option = "-full"
-
-    def show(self, number, pool, full):
+    def show(self, number, pool, options):
         self.title(number, pool)
         threads = Threads()
         strands = started_strands(pool)
-        for strand in strands:
-            show_strand(pool, strand, threads.on(strand), full)
+        for strand in self.cut(strands, STRANDS_SHOWN, options):
+            show_strand(pool, strand, threads.on(strand), "-full" in options)
+        self.more(len(strands), STRANDS_SHOWN, options)
         if not strands:
             print("  no task has begun and not ended")
 
 
+def deque_size(worker):
+    return max(int(worker["deque"]["bottom"]) - int(worker["deque"]["top"]), 0)
+
+
 def deque_items(worker):
     deque = worker["deque"]
-    ring, top, bottom = deque["ring"], int(deque["top"]), int(deque["bottom"])
-    capacity = int(ring["capacity"])
-    return [int(ring["slot"][i % capacity]) for i in range(top, min(bottom, top + capacity))]
+    for i in range(int(deque["top"]), int(deque["bottom"])):
+        yield int(deque["ring"]["slot"][i % int(deque["ring"]["capacity"])])
+
+
+def handful_size(worker):
+    count = (int(worker["handful"]["word"]) - int(worker["handful"]["next"])) & 0xFFFFFFFF
+    return count if count <= worker["handful"]["slot"].type.range()[1] + 1 else 0
 
 
 def handful_items(worker):
-    handful = worker["handful"]
-    slots = handful["slot"].type.range()[1] + 1
-    first, end = int(handful["next"]), int(handful["word"]) & 0xFFFFFFFF
-    count = (end - first) & 0xFFFFFFFF
-    return [int(handful["slot"][(first + i) % slots]) for i in range(count if count <= slots else 0)]
+    slots = worker["handful"]["slot"]
+    for i in range(handful_size(worker)):
+        yield int(slots[(int(worker["handful"]["next"]) + i) % (slots.type.range()[1] + 1)])
 
 
 def queue_items(queue, type_name, *path):
     """Of an entry queue, as deque items: bit 0 says that it is a strand."""
     strand = 1 if type_name == "struct filch__strand" else 0
-    items, link = [], queue["head"]["next"]
+    link = queue["head"]["next"]
     while link:
-        items.append(int(container_of(link, type_name, *path).address) + strand)
+        yield int(container_of(link, type_name, *path).address) + strand
         link = pointer(link, "struct filch__link")["next"]
-    return items
+
+
+def queue(name, entry, *place):
+    return name, max(int(entry["pushed"]) - int(entry["taken"]), 0), queue_items(entry, *place)
 
 
 def queues(pool):
-    """[(name, items)]: where tasks can be that have not begun, and strands that are ready, in the order of search."""
-    found = [("ready to go on", queue_items(pool["ready"], "struct filch__strand", "link"))]
+    """(name, size, items) of where tasks lie that have not begun, and strands that are to go on."""
+    yield queue("ready to go on", pool["ready"], "struct filch__strand", "link")
     for worker in pool_workers(pool):
-        found.append(("deque of worker %d, the next at the end" % int(worker["id"]), deque_items(worker)))
-        found.append(("handful of worker %d" % int(worker["id"]), handful_items(worker)))
+        number = int(worker["id"])
+        yield "deque of worker %d, the newest is next" % number, deque_size(worker), deque_items(worker)
+        yield "handful of worker %d" % number, handful_size(worker), handful_items(worker)
     for i, name in enumerate(PRIORITIES):
-        items = queue_items(pool["entry"][i], "struct filch_future", "priv", "link")
-        found.append(("entry queue, %s priority" % name, items))
-    found.append(("have let others go first", queue_items(pool["yielded"], "struct filch__strand", "link")))
-    return found
+        yield queue("entry queue, %s priority" % name, pool["entry"][i], "struct filch_future", "priv", "link")
+    yield queue("have let others go first", pool["yielded"], "struct filch__strand", "link")
 
 
 class Tasks(Command):
     """The tasks that have not begun, queued or held back: filch tasks [-all] [POOL]
     Of each queue the first 20 are shown; -all shows all."""
 
-    option = "-all"
-
-    def show(self, number, pool, option):
+    def show(self, number, pool, options):
         self.title(number, pool)
-        held = [self.held_text(hold) for hold in walk(pool["held_first"], "next")]
-        lists = [(name, [item_text(item) for item in items]) for name, items in queues(pool)]
-        lists = [(name, texts) for name, texts in lists + [("held back", held)] if texts]
-        for name, texts in lists:
-            print("  %s: %d" % (name, len(texts)))
-            for text in texts if option else texts[:SHOWN]:
+        lists = [(name, size, map(item_text, items)) for name, size, items in queues(pool) if size]
+        if pool["held_first"]:
+            lists.append(("held back", int(pool["held"]), map(self.held_text, walk(pool["held_first"], "next"))))
+        for name, size, texts in lists:
+            print("  %s: %d" % (name, size))
+            for text in self.cut(texts, SHOWN, options):
                 print("      " + text)
-            if len(texts) > SHOWN and not option:
-                print("      and %d more" % (len(texts) - SHOWN))
+            self.more(size, SHOWN, options)
         if not lists:
             print("  none is queued or held back")
 
@@ -572,7 +642,7 @@ class Strand(gdb.Command):
             unwinder.set(found[0])
             skip = unwinder.own_frames()
         stack = Stack(skip)
-        gdb.execute("frame %d" % (skip + max(stack.call, 0)))
+        gdb.execute("frame %d" % (skip + min(stack.call, len(stack.frames) - 1) if skip else 0))
 
 
 class Core(gdb.Command):

@@ -64,6 +64,12 @@ struct filch_histogram {
     uint64_t bucket[FILCH_HISTOGRAM_BUCKETS];
 };
 
+/* What the pool's workers have measured since it was opened. Never stops anyone; exact when the pool is idle, else near.
+ * size: sizeof *ret_histogram as the caller was built. Errors: -EINVAL (size, latency), -ESTALE. Works on a closed pool.
+ */
+FILCH_API int filch_pool_get_histogram(const struct filch_pool *pool, enum filch_latency latency,
+                                       struct filch_histogram *ret_histogram, size_t size);
+
 /* The value below or at which the fraction q of all lies: 0.5 is the median, 0 the least, 1 max_ns. At most 1.6 % away from
  * it, the middle of its bucket. 0 when the histogram is empty. q is cut to 0..1. Any thread, any copy of a histogram.
  */

@@ -58,6 +58,14 @@ static int build_wall(void *data)
     return r;
 }
 
+/* On a thread of its own, which blocks. */
+static int keep_watch(void *data)
+{
+    int status = filch_wait(data);
+    __asm__ volatile(""); /* its frame is there while it waits */
+    return status;
+}
+
 /* Until so many tasks wait, and so many run. */
 static void settle(struct filch_pool *pool, uint64_t waiting, unsigned running)
 {
@@ -75,15 +83,18 @@ int main(int argc, char **argv)
     struct filch_pool *pool = pool_open(&(struct filch_pool_config){.max_concurrency = 2, .name = "yard"});
     struct filch_future napping = {{0}}, tree = {{0}}, wall = {{0}}, queued[3] = {{{0}}}, promise = {{0}},
                         paint = {{0}};
+    struct filch_future watch = {{0}};
+    filch_promise_init(&promise);
     must(filch_gate_open(&shed, 0) == 0);
+    must(filch_submit_with(pool, &watch, keep_watch, &promise,
+                           &(struct filch_task_options){.flags = FILCH_TASK_OWN_THREAD}) == 0);
     must(filch_submit_with(pool, &napping, nap, NULL, &(struct filch_task_options){.name = "after lunch"}) == 0);
     must(filch_submit(pool, &tree, fell_tree, NULL) == 0);
-    settle(pool, 4, 1);
+    settle(pool, 5, 1);
     must(filch_submit(pool, &wall, build_wall, NULL) == 0);
-    settle(pool, 5, 2);
+    settle(pool, 6, 2);
     for (int i = 0; i < 3; i++)
         must(filch_submit(pool, &queued[i], saw, NULL) == 0);
-    filch_promise_init(&promise);
     must(filch_submit_with(pool, &paint, nothing, NULL,
                            &(struct filch_task_options){
                                .name = "paint", .after = (struct filch_future *[]){&promise}, .after_count = 1}) == 0);
@@ -95,7 +106,7 @@ int main(int argc, char **argv)
     must(filch_gate_resize(shed, 1) == 0);
     filch_cancel(&napping);
     must(filch_complete(&promise, 0) == 0);
-    struct filch_future *all[] = {&napping, &tree, &wall, &queued[0], &queued[1], &queued[2], &paint};
+    struct filch_future *all[] = {&napping, &tree, &wall, &queued[0], &queued[1], &queued[2], &paint, &watch};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         must(filch_wait(all[i]) == 0);
     pool_end(pool);

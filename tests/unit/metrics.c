@@ -70,6 +70,11 @@ static void check_figures(struct filch_pool *pool, const char *name)
     CHECK("filch_failed_starts_total", failed_starts);
     CHECK("filch_stacks_total", strands);
     CHECK("filch_unguarded_stacks_total", unguarded_stacks);
+    CHECK("filch_parked_nanoseconds_total", parked_ns);
+    CHECK("filch_search_nanoseconds_total", search_ns);
+    CHECK("filch_permit_nanoseconds_total", permit_ns);
+    CHECK("filch_blocked_nanoseconds_total", blocked_ns);
+    CHECK("filch_lifetime_nanoseconds_total", lifetime_ns);
     CHECK("filch_queued_tasks", queue_depth);
     CHECK("filch_held_tasks", held);
     CHECK("filch_suspended_tasks", suspended);
@@ -120,7 +125,98 @@ Test(metrics, are_the_statistics, .timeout = TEST_TIMEOUT)
     pool_end(pool);
 }
 
+/* ---- latencies ---- */
+
+static void run_many(struct filch_pool *pool, int count)
+{
+    struct filch_future future = {{0}};
+    for (int i = 0; i < count; i++) {
+        cr_assert_eq(filch_submit(pool, &future, nothing, NULL), 0);
+        cr_assert_eq(filch_wait(&future), 0);
+    }
+}
+
+static uint64_t latencies(const struct filch_pool *pool, enum filch_latency latency, uint64_t below_ns)
+{
+    static struct filch_histogram histogram;
+    uint64_t count = 0;
+    must(filch_pool_get_histogram(pool, latency, &histogram, sizeof histogram) == 0);
+    for (struct filch_bucket bucket = {0}; filch_histogram_next(&histogram, &bucket);)
+        count += bucket.high_ns <= below_ns ? bucket.count : 0;
+    return count;
+}
+
+Test(metrics, are_the_latencies, .timeout = TEST_TIMEOUT)
+{
+    static const struct {
+        const char *le;
+        uint64_t below_ns;
+    } steps[] = {{"0.000001024", 1 << 10}, {"0.001048576", 1 << 20}, {"1.073741824", 1 << 30}, {"+Inf", UINT64_MAX}};
+    static const char *const metrics_of[] = {
+        [FILCH_LATENCY_QUEUE] = "filch_queue_latency_seconds_bucket",
+        [FILCH_LATENCY_RUN] = "filch_run_seconds_bucket",
+        [FILCH_LATENCY_GATE] = "filch_gate_wait_seconds_bucket",
+        [FILCH_LATENCY_SUSPENSION] = "filch_suspension_seconds_bucket",
+        [FILCH_LATENCY_WAKE] = "filch_wake_latency_seconds_bucket",
+    };
+    struct filch_pool *pool = named_pool("batch", 1);
+    run_many(pool, 2000);
+    cr_assert(latencies(pool, FILCH_LATENCY_QUEUE, UINT64_MAX) > 0);
+    for (int i = 0; i < FILCH_LATENCIES; i++)
+        for (size_t k = 0; k < sizeof steps / sizeof steps[0]; k++) {
+            char labels[64];
+            snprintf(labels, sizeof labels, "le=\"%s\"", steps[k].le);
+            uint64_t before = latencies(pool, (enum filch_latency)i, steps[k].below_ns);
+            char *text = metrics();
+            uint64_t value = sample(text, metrics_of[i], labels);
+            cr_assert(value >= before && value <= latencies(pool, (enum filch_latency)i, steps[k].below_ns), "%s %s",
+                      metrics_of[i], labels);
+            free(text);
+        }
+    pool_end(pool);
+}
+
 /* ---- the format ---- */
+
+static const char *next_line(const char *at)
+{
+    return strchr(at, '\n') + 1;
+}
+
+/* Reads this name and an open brace. */
+static bool is_sample(const char *at, const char *name, const char *ending)
+{
+    size_t length = strlen(name), end = strlen(ending);
+    return strncmp(at, name, length) == 0 && strncmp(at + length, ending, end) == 0 && at[length + end] == '{';
+}
+
+/* The lines of one pool's histogram; gives what follows. */
+static const char *check_histogram(const char *at, const char *name)
+{
+    unsigned long long last = 0, value;
+    double bound = 0, next;
+    for (; is_sample(at, name, "_bucket"); at = next_line(at)) {
+        const char *bounded = strstr(at, "le=\"");
+        if (sscanf(bounded + 4, "%lf\"} %llu", &next, &value) == 2 && bounded[4] != '+') {
+            cr_assert(next > bound && value >= last, "%.200s", at);
+            bound = next;
+        } else {
+            cr_assert(sscanf(bounded + 4, "+Inf\"} %llu", &value) == 1 && value >= last);
+        }
+        last = value;
+    }
+    cr_assert(is_sample(at, name, "_sum"));
+    at = next_line(at);
+    cr_assert(is_sample(at, name, "_count") && sscanf(strstr(at, "} "), "} %llu", &value) == 1 && value == last);
+    return next_line(at);
+}
+
+static const char *check_number(const char *at)
+{
+    const char *value = strstr(at, "} ") + 2;
+    cr_assert(isdigit((unsigned char)*value) && strchr(at, '\n') == value + strspn(value, "0123456789"));
+    return next_line(at);
+}
 
 /* One family's lines, as the format wants them: help, type, then all its samples; gives what follows. */
 static const char *check_family(const char *at, unsigned *ret_samples)
@@ -132,16 +228,13 @@ static const char *check_family(const char *at, unsigned *ret_samples)
     used = 0;
     cr_assert(sscanf(at, "# TYPE %63[a-z_] %15[a-z]\n%n", again, type, &used) == 2 && used > 0, "type: %.80s", at);
     at += used;
-    bool counts = strcmp(type, "counter") == 0;
+    bool counts = strcmp(type, "counter") == 0, spreads = strcmp(type, "histogram") == 0;
     cr_assert_str_eq(name, again);
-    cr_assert(counts || strcmp(type, "gauge") == 0);
+    cr_assert(counts || spreads || strcmp(type, "gauge") == 0);
     size_t length = strlen(name);
     cr_assert_eq(counts, length > 6 && strcmp(name + length - 6, "_total") == 0, "%s", name);
-    for (; strncmp(at, name, length) == 0 && at[length] == '{'; at = strchr(at, '\n') + 1) {
-        const char *value = strstr(at, "} ") + 2;
-        cr_assert(isdigit((unsigned char)*value) && strchr(at, '\n') == value + strspn(value, "0123456789"));
-        (*ret_samples)++;
-    }
+    for (; is_sample(at, name, spreads ? "_bucket" : ""); (*ret_samples)++)
+        at = spreads ? check_histogram(at, name) : check_number(at);
     return at;
 }
 
@@ -186,8 +279,7 @@ Test(metrics, labels_are_escaped, .timeout = TEST_TIMEOUT)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct filch_pool *pool = named_pool(names[i].name, 1);
         char *text = metrics();
-        cr_assert_eq(sample(text, "filch_max_concurrency", names[i].label), 1, "name %zu: %s", i,
-                     strstr(text, "filch_max_concurrency{"));
+        cr_assert_eq(sample(text, "filch_max_concurrency", names[i].label), 1, "name %zu", i);
         free(text);
         pool_end(pool);
     }

@@ -30,7 +30,7 @@ static uint64_t moment(uint64_t n)
 static struct filch__track *track_of(uint64_t pool, uint32_t worker)
 {
     struct filch__track *track = NULL;
-    char name[16];
+    char name[32];
     snprintf(name, sizeof name, "track %u", worker);
     must(filch__trace_attach(&track, pool, worker, name));
     return track;
