@@ -144,8 +144,6 @@ class Tests:
     def run(self, mode, file, status=0, says="", **settings):
         """What the program printed, a JSON value a line."""
         environment = dict(os.environ, FILCH_TRACE=file, **settings)
-        if mode == "fork":  # what the parent's other threads were about to free is lost in the child
-            environment["ASAN_OPTIONS"] = environment.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
         done = subprocess.run([*self.command, mode], env=environment, cwd=self.directory.name, capture_output=True,
                               text=True, timeout=600, check=False)
         if done.returncode == 77:
