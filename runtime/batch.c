@@ -2,6 +2,7 @@
 #include "pool.h"
 
 #include "hold.h"
+#include "watch.h"
 
 #include <errno.h>
 
@@ -71,7 +72,7 @@ static int submit_one_of_many(struct many *many, struct filch_future *future, vo
             filch__record_drop(record);
         return r;
     }
-    filch__task_fill(future, many->fn, data, record, many->flags, options ? options->completions : NULL);
+    filch__task_fill(many->pool, future, many->fn, data, record, many->flags, options ? options->completions : NULL);
     if (r == FILCH__ROOM_RUN_HERE) {
         filch__run_here(many->pool, future);
         many->worker = deque_owner(many);

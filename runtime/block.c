@@ -2,6 +2,7 @@
 #include "hold.h"
 #include "lend.h"
 #include "scope.h"
+#include "watch.h"
 #include "watchdog.h"
 
 #include <errno.h>
@@ -234,7 +235,9 @@ static void suspend(struct filch__wait *wait)
     struct filch__worker *worker = strand->worker;
     filch__count(&worker->count.suspensions);
     worker->commit = &wait->waiter;
+    filch__watch_suspend(strand);
     filch__worker_switch(strand, filch__crew_take_strand(worker), FILCH__AFTER_COMMIT);
+    filch__watch_resume(strand, FILCH__PAUSE_WAIT);
     filch__count(&strand->worker->count.resumed);
 }
 
@@ -267,7 +270,9 @@ void filch__strand_yield(struct filch__strand *strand)
     struct filch__worker *worker = strand->worker;
     check_no_section(strand);
     filch__body_pause(strand);
+    filch__watch_pause(strand, FILCH__PAUSE_YIELD);
     filch__worker_switch(strand, filch__crew_take_strand(worker), FILCH__AFTER_YIELD);
+    filch__watch_resume(strand, FILCH__PAUSE_YIELD);
     filch__body_resume(strand);
 }
 
@@ -283,6 +288,7 @@ void filch__permit_lend(struct filch__strand *strand)
         filch__count(&worker->count.gate_waits);
         worker->permit = false;
         filch__store_relaxed(&worker->blocked, true);
+        filch__worker_turn(worker, FILCH__SPELL_BLOCKED);
     } else {
         filch__add_relaxed(&pool->outside_waits, 1);
     }
@@ -297,9 +303,12 @@ void filch__permit_regain(struct filch__strand *strand)
 {
     struct filch_pool *pool = strand->pool;
     struct filch__worker *worker = strand->worker;
-    filch__permit_claim(pool);
+    uint64_t since_ns = filch__watch_now();
+    filch__permit_claim(pool, worker);
+    filch__watch_gate(since_ns);
     filch__sub_seq_cst(&pool->blocked, 1);
     if (worker) {
+        filch__worker_turn(worker, FILCH__SPELL_BUSY);
         worker->permit = true;
         filch__store_relaxed(&worker->blocked, false);
         filch__count(&worker->count.resumed);
@@ -311,9 +320,11 @@ void filch__permit_regain(struct filch__strand *strand)
 /* A body on a thread's own stack, or one that finds no memory for another strand. */
 static void block_thread(struct filch__wait *wait)
 {
+    filch__watch_pause(wait->strand, FILCH__PAUSE_BLOCK);
     filch__permit_lend(wait->strand);
     filch__waiter_sleep(&wait->waiter, wait->deadline_ns);
     filch__permit_regain(wait->strand);
+    filch__watch_resume(wait->strand, FILCH__PAUSE_WAIT);
 }
 
 void filch__wait_block(struct filch__wait *wait)
@@ -324,7 +335,9 @@ void filch__wait_block(struct filch__wait *wait)
     if (!strand || strand->blocking) {
         if (strand)
             filch__watchdog_poke(strand->pool);
+        filch__watch_outside(0);
         filch__waiter_sleep(&wait->waiter, wait->deadline_ns);
+        filch__watch_outside(1);
         return;
     }
     filch__body_pause(strand);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lend.h"
 #include "pool.h"
+#include "watch.h"
 
 #include <filch/blocking.h>
 
@@ -16,6 +17,7 @@ static struct filch__strand *task_strand(void)
 static void begin(struct filch__strand *strand)
 {
     filch__body_pause(strand);
+    filch__watch_pause(strand, FILCH__PAUSE_BLOCK);
     filch__permit_lend(strand);
     strand->blocking = true;
 }
@@ -28,6 +30,7 @@ static void end(struct filch__strand **lent)
     if (filch__pool_stale(strand->pool))
         return; /* fn has forked, and this is the child: nobody is there who could give a permit back */
     filch__permit_regain(strand);
+    filch__watch_resume(strand, FILCH__PAUSE_BLOCK);
     filch__body_resume(strand);
 }
 

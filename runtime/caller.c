@@ -83,7 +83,7 @@ struct guest {
 static int run_one(void *data)
 {
     const struct guest *guest = data;
-    filch__permit_claim(guest->pool);
+    filch__permit_claim(guest->pool, NULL); /* in a task, this is a call that blocks there */
     struct visit visit __attribute__((cleanup(visit_end))) = visit_begin(guest->pool, guest->caller);
     /* A closer that has found everything ended sees this permit, or this sees that it stops: then it comes too late. */
     if (filch__unlikely(filch__load_seq_cst(&guest->pool->stopping)))

@@ -2,6 +2,7 @@
 #include "pool.h"
 
 #include "hold.h"
+#include "traces.h"
 
 #include <errno.h>
 
@@ -134,6 +135,7 @@ int filch_pool_close(struct filch_pool *pool, enum filch_close mode, uint64_t de
     filch__pool_settle(pool);
     if (!filch__load_seq_cst(&pool->scopes)) /* scope.h, P4 */
         filch__timekeeper_stop(&pool->keeper);
+    filch__trace_pool_closes(pool);
     filch__process_remove(pool);
     return 0;
 }

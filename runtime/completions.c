@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "pool.h"
+#include "watch.h"
 
 #include <filch/completions.h>
 
@@ -142,8 +143,10 @@ int filch_completions_next(struct filch_completions *completions, uint64_t deadl
     if (!completions || !ret_future)
         return -EINVAL;
     for (;;) {
-        if (take(completions, ret_future) || take_after_clearing(completions, ret_future))
+        if (take(completions, ret_future) || take_after_clearing(completions, ret_future)) {
+            filch__watch_awaited(*ret_future);
             return 0;
+        }
         if (filch__deadline_past(deadline_ns))
             return -ETIMEDOUT;
         struct filch__wait wait;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "work.h"
+#include "watch.h"
 
 #include "overflow.h"
 #include "watchdog.h"
@@ -93,6 +93,7 @@ static int enter(struct filch__worker *worker)
     filch__reclaim_register(&worker->reader);
     filch__strand_enter_thread(&worker->native);
     filch__strand_set_current(&worker->native);
+    filch__watch_enter(worker);
     worker->signal_stack = filch__overflow_enter();
     watch_thread(worker);
     int status = filch__crew_reserve_strand(worker) ? 0 : -ENOMEM;
@@ -115,8 +116,10 @@ static void leave(struct filch__worker *worker)
         filch__strands_put(&pool->strands, filch__crew_take_strand(worker));
     watch_thread(NULL);
     filch__overflow_leave(worker->signal_stack);
+    filch__watch_leave(worker, false);
     filch__strand_set_current(NULL);
     filch__reclaim_unregister(&worker->reader);
+    filch__worker_turn(worker, FILCH__SPELL_GONE);
     filch__lock(&pool->lock);
     /* Join those that ended before: they have nothing left to do but exit. The last ones are left to join_all. */
     for (size_t i = 0; i < FILCH_WORKERS_MAX && pool->worker[i] && !pool->stopping; i++)
@@ -224,6 +227,7 @@ static void *run_worker(void *arg)
 {
     struct filch__worker *worker = arg;
     struct filch_pool *pool = worker->pool;
+    filch__worker_turn(worker, FILCH__SPELL_BUSY);
     int status = enter(worker);
     if (status) {
         if (!worker->reports)
@@ -268,6 +272,13 @@ static void thread_ends(void *arg)
     leave(worker);
 }
 
+static void free_worker(struct filch__worker *worker)
+{
+    const struct filch_allocator *allocator = &worker->pool->allocator;
+    filch__free_aligned(allocator, worker->meters, sizeof *worker->meters);
+    filch__free_aligned(allocator, worker, sizeof *worker);
+}
+
 /* A worker with a number that no thread uses: the lowest, so that numbers are dense. */
 static struct filch__worker *worker_get_locked(struct filch_pool *pool)
 {
@@ -287,10 +298,12 @@ static struct filch__worker *worker_get_locked(struct filch_pool *pool)
     if (!worker)
         return NULL;
     *worker = (struct filch__worker){.pool = pool, .id = id, .random = (id + 1) * 0x9e3779b97f4a7c15u};
-    if (filch__deque_init(&worker->deque, DEQUE_CAPACITY, &pool->allocator)) {
-        filch__free_aligned(&pool->allocator, worker, sizeof *worker);
+    worker->meters = filch__alloc_aligned(&pool->allocator, sizeof *worker->meters);
+    if (!worker->meters || filch__deque_init(&worker->deque, DEQUE_CAPACITY, &pool->allocator)) {
+        free_worker(worker);
         return NULL;
     }
+    filch__meters_init(worker->meters);
     filch__strand_init_thread(&worker->native, pool);
     worker->native.worker = worker;
     filch__store_release(&pool->worker[id], worker);
@@ -350,6 +363,7 @@ void filch__crew_destroy(struct filch_pool *pool)
     for (size_t i = 0; i < FILCH_WORKERS_MAX && pool->worker[i]; i++) {
         filch__deque_destroy(&pool->worker[i]->deque, &pool->allocator);
         filch__forkstack_destroy(&pool->worker[i]->native.forks);
-        filch__free_aligned(&pool->allocator, pool->worker[i], sizeof *pool->worker[i]);
+        filch__watch_leave(pool->worker[i], true);
+        free_worker(pool->worker[i]);
     }
 }

@@ -8,26 +8,26 @@
 
 #include <errno.h>
 
-struct filch__ring {
-    struct filch__ring *next_retired;
+struct filch__deque_ring {
+    struct filch__deque_ring *next_retired;
     size_t capacity;
     uintptr_t slot[];
 };
 
 static size_t ring_bytes(size_t capacity)
 {
-    return sizeof(struct filch__ring) + capacity * sizeof(uintptr_t);
+    return sizeof(struct filch__deque_ring) + capacity * sizeof(uintptr_t);
 }
 
-static struct filch__ring *ring_new(size_t capacity, const struct filch_allocator *allocator)
+static struct filch__deque_ring *ring_new(size_t capacity, const struct filch_allocator *allocator)
 {
-    struct filch__ring *ring = allocator->alloc(allocator->ctx, ring_bytes(capacity));
+    struct filch__deque_ring *ring = allocator->alloc(allocator->ctx, ring_bytes(capacity));
     if (ring)
         ring->capacity = capacity;
     return ring;
 }
 
-static uintptr_t *slot_at(struct filch__ring *ring, filch__index i)
+static uintptr_t *slot_at(struct filch__deque_ring *ring, filch__index i)
 {
     return &ring->slot[i & (ring->capacity - 1)];
 }
@@ -49,11 +49,11 @@ void filch__deque_destroy(struct filch__deque *deque, const struct filch_allocat
 static filch__cold int grow(struct filch__deque *deque, filch__index top, filch__index bottom, size_t need,
                             const struct filch_allocator *allocator)
 {
-    struct filch__ring *old = deque->ring;
+    struct filch__deque_ring *old = deque->ring;
     size_t capacity = old->capacity;
     while (capacity < need)
         capacity *= 2;
-    struct filch__ring *ring = ring_new(capacity, allocator);
+    struct filch__deque_ring *ring = ring_new(capacity, allocator);
     if (!ring)
         return -ENOMEM;
     for (filch__index i = top; i != bottom; i++)
@@ -110,7 +110,7 @@ enum filch__steal filch__deque_steal(struct filch__deque *deque, uintptr_t *ret_
     filch__index bottom = filch__load_seq_cst(&deque->bottom); /* D1, D2 */
     if ((filch__distance)(bottom - top) <= 0)
         return FILCH__STEAL_EMPTY;
-    struct filch__ring *ring = filch__load_acquire(&deque->ring); /* D3: pairs with grow() */
+    struct filch__deque_ring *ring = filch__load_acquire(&deque->ring); /* D3: pairs with grow() */
     uintptr_t item =
         filch__load_relaxed(slot_at(ring, top)); /* before the CAS: afterwards the slot may be used again */
     if (!filch__cas_seq_cst(&deque->top, &top, (filch__index)(top + 1)))
@@ -132,17 +132,17 @@ size_t filch__deque_size(const struct filch__deque *deque)
     return size > 0 ? (size_t)size : 0;
 }
 
-struct filch__ring *filch__deque_take_retired(struct filch__deque *deque)
+struct filch__deque_ring *filch__deque_take_retired(struct filch__deque *deque)
 {
-    struct filch__ring *rings = deque->retired;
+    struct filch__deque_ring *rings = deque->retired;
     deque->retired = NULL;
     return rings;
 }
 
-void filch__deque_free_retired(struct filch__ring *rings, const struct filch_allocator *allocator)
+void filch__deque_free_retired(struct filch__deque_ring *rings, const struct filch_allocator *allocator)
 {
     while (rings) {
-        struct filch__ring *next = rings->next_retired;
+        struct filch__deque_ring *next = rings->next_retired;
         allocator->free(allocator->ctx, rings, ring_bytes(rings->capacity));
         rings = next;
     }

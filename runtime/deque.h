@@ -46,17 +46,17 @@ typedef int64_t filch__distance;
 #endif
 
 struct filch_allocator;
-struct filch__ring;
+struct filch__deque_ring;
 
 struct filch__deque {
     /* thieves write */
     _Alignas(FILCH_CACHELINE) filch__index top;
     /* owner writes */
     _Alignas(FILCH_CACHELINE) filch__index bottom;
-    struct filch__ring *ring;
+    struct filch__deque_ring *ring;
     /* owner only */
     filch__index top_seen; /* top was at least here: spares push a read of a line that thieves write */
-    struct filch__ring *retired;
+    struct filch__deque_ring *retired;
 };
 
 enum filch__steal { FILCH__STEAL_OK, FILCH__STEAL_EMPTY, FILCH__STEAL_LOST };
@@ -85,8 +85,8 @@ bool filch__deque_has_items(const struct filch__deque *deque);
 size_t filch__deque_size(const struct filch__deque *deque);
 
 /* Owner. Unlink the retired rings, and free such a list after a grace period. */
-struct filch__ring *filch__deque_take_retired(struct filch__deque *deque);
-void filch__deque_free_retired(struct filch__ring *rings, const struct filch_allocator *allocator);
+struct filch__deque_ring *filch__deque_take_retired(struct filch__deque *deque);
+void filch__deque_free_retired(struct filch__deque_ring *rings, const struct filch_allocator *allocator);
 
 /* Assert the invariants; nobody else may be at work. */
 void filch__deque_check(const struct filch__deque *deque);

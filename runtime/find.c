@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "watch.h"
 #include "watchdog.h"
 
 enum {
@@ -13,6 +14,7 @@ enum {
     ASK_EVERY = 8,       /* rounds between requests for children */
     FORCE_EVERY = 32,    /* rounds between openings of private children, which interrupt everybody */
 #endif
+    SHORT_ROUNDS = 8, /* a search that takes no more of them is not worth a reading of the clock */
 };
 
 static struct filch_future *future_of(struct filch__link *link)
@@ -138,6 +140,12 @@ static uintptr_t open_handful(struct filch__worker *worker, struct filch__table 
     return 0;
 }
 
+/* The task instance that is known by a word of a deque (watch.h). */
+static const void *key_of(uintptr_t item)
+{
+    return item & 1 ? (const void *)((struct filch__strand *)(item - 1))->span.key : (const void *)item;
+}
+
 static uintptr_t steal_item(struct filch__worker *worker, struct filch__table *table, size_t start)
 {
     uintptr_t item = 0;
@@ -147,6 +155,8 @@ static uintptr_t steal_item(struct filch__worker *worker, struct filch__table *t
             item = 0;
             filch__count(&worker->count.failed_steals);
         }
+        if (item)
+            filch__watch_steal(worker, victim, key_of(item));
     }
     return item;
 }
@@ -288,6 +298,7 @@ void filch__pool_look(struct filch_pool *pool)
 static uintptr_t search(struct filch__worker *worker)
 {
     uintptr_t item = 0;
+    filch__watch_worker(worker, FILCH__EVENT_SEARCH);
     for (int round = 0; round < SEARCH_ROUNDS && !item; round++) {
         if (filch__unlikely(filch__load_relaxed(&worker->pool->ranked)))
             item = take_ranked(worker, FILCH__HIGH);
@@ -295,9 +306,13 @@ static uintptr_t search(struct filch__worker *worker)
             item = take_nearest(worker, force_in(round));
         if (!item)
             filch__os_pause();
+        if (filch__unlikely(!item && round == SHORT_ROUNDS))
+            filch__worker_turn(worker, FILCH__SPELL_SEARCH);
     }
     if (!item)
         return 0;
+    filch__worker_turn(worker, FILCH__SPELL_BUSY);
+    filch__watch_worker(worker, FILCH__EVENT_FOUND);
     worker->searching = false;
     filch__gate_found(&worker->pool->gate);
     filch__pool_look(worker->pool); /* G1: who published something may have relied on this search */
@@ -336,6 +351,9 @@ static void park(struct filch__worker *worker)
     bool searching = worker->searching;
     worker->searching = worker->permit = false;
     filch__count(&worker->count.parks);
+    filch__pool_ran_out(pool);
+    FILCH__PROBE2(park, pool, worker);
+    filch__watch_worker(worker, FILCH__EVENT_PARK);
     if (filch__unlikely(filch__victims_has_retired(worker))) {
         /* A grace period may take long: without the permit, so that nobody waits for it. */
         filch__permit_pass(pool, searching ? filch__gate_leave_search(&pool->gate) : filch__gate_leave(&pool->gate));
@@ -356,12 +374,15 @@ static bool sleep_until_told(struct filch__worker *worker)
         switch (filch__load_acquire(&worker->token)) {
         case FILCH__TOKEN_RUN:
             filch__store_relaxed(&worker->token, FILCH__TOKEN_NONE);
+            filch__worker_turn(worker, FILCH__SPELL_BUSY);
             worker->searching = worker->permit = true;
             filch__watchdog_rouse(pool);
+            filch__watch_worker(worker, FILCH__EVENT_FOUND);
             return true;
         case FILCH__TOKEN_RETIRE:
             filch__store_relaxed(&worker->token, FILCH__TOKEN_NONE);
             if (filch__crew_try_retire(worker)) {
+                filch__watch_worker(worker, FILCH__EVENT_FOUND);
                 if (filch__load_relaxed(&pool->threads) > filch__crew_least(pool))
                     filch__idle_tell_one(pool, FILCH__TOKEN_LOOK); /* the rest may all have gone to sleep for good */
                 /* G1: between its being told and its being uncounted, nobody could be woken or started. */
@@ -375,6 +396,7 @@ static bool sleep_until_told(struct filch__worker *worker)
             filch__worker_rest(worker);
             break;
         default: {
+            filch__worker_turn_to_rest(worker);
             bool surplus = filch__load_relaxed(&pool->threads) > filch__crew_least(pool);
             uint64_t until = surplus ? filch_in_ns(pool->config.idle_timeout_ns) : FILCH_NO_DEADLINE;
             if (filch__os_futex_wait(&worker->token, FILCH__TOKEN_NONE, until))
@@ -396,6 +418,8 @@ static filch__cold bool yield_permit(struct filch__worker *worker)
         filch__ready_here(worker, worker->heir);
     worker->heir = NULL;
     filch__count(&worker->count.gate_waits);
+    filch__worker_turn_kept(worker);
+    filch__watch_worker(worker, FILCH__EVENT_PERMIT);
     filch__permit_pass(pool, how);
     filch__worker_rest(worker);
     return true;

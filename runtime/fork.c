@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "pool.h"
 
+#include "watch.h"
+
 #include <errno.h>
 
 /* FILCH_RUN: a typed task in the place that its caller is in. */
@@ -54,6 +56,7 @@ static int run_root(void *data)
     struct filch__strand *strand = filch__strand_current();
     struct root *root = data;
     filch__store_relaxed(&strand->label, root->name);
+    filch__watch_label(strand);
     return run_here(strand, root);
 }
 

@@ -80,8 +80,16 @@ static size_t bytes_of(const struct filch__forkstack *stack)
     return (size_t)((char *)(stack->last + 1) - (char *)stack->base);
 }
 
+/* One note for each slot. */
+static size_t bytes_of_notes(const struct filch__forkstack *stack)
+{
+    return bytes_of(stack) / sizeof *stack->base * sizeof *stack->spawned;
+}
+
 void filch__forkstack_destroy(struct filch__forkstack *stack)
 {
+    if (stack->spawned)
+        filch__os_unmap_stacks(stack->spawned, bytes_of_notes(stack));
     if (stack->base)
         filch__os_unmap_stacks(stack->base, bytes_of(stack));
 }
@@ -123,7 +131,8 @@ struct filch__slot *filch__forkstack_head(const struct filch__forkstack *stack)
 /* False, with *words read again, when a thief was faster. */
 static bool set_public(struct filch__forkstack *stack, uint64_t *words, size_t top, size_t split)
 {
-    filch__store_relaxed(&stack->fast.guard, stack->full ? asked() : stack->base + split);           /* first: I2 */
+    filch__store_relaxed(&stack->fast.guard,
+                         stack->full || stack->watched ? asked() : stack->base + split);             /* first: I2 */
     return filch__cas_seq_cst(&stack->words, words, pack(version_of(*words) + 1, top, split - top)); /* S3, S8 */
 }
 
@@ -168,6 +177,15 @@ void filch__forkstack_set_full(struct filch__forkstack *stack, bool full)
     stack->full = full;
     while (!set_public(stack, &words, top_of(words), split_of(words)))
         ;
+}
+
+void filch__forkstack_watch(struct filch__forkstack *stack, bool watched)
+{
+    if (watched && !stack->spawned)
+        stack->spawned = filch__os_map_stacks(bytes_of_notes(stack));
+    stack->watched = watched && stack->spawned;
+    filch__forkstack_set_full(stack, stack->full);
+    filch__forkstack_unask_spawn(stack, false);
 }
 
 enum filch__sync filch__forkstack_sync(struct filch__forkstack *stack, struct filch__slot *slot, bool share)
@@ -237,7 +255,7 @@ bool filch__forkstack_spawn_is_asked(const struct filch__forkstack *stack)
 
 void filch__forkstack_unask_spawn(struct filch__forkstack *stack, bool come_by)
 {
-    filch__store_seq_cst(&stack->fast.limit, come_by ? stack->base : stack->end);
+    filch__store_seq_cst(&stack->fast.limit, come_by || stack->watched ? stack->base : stack->end);
 }
 
 void filch__forkstack_ask(struct filch__forkstack *stack)

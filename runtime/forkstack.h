@@ -75,11 +75,13 @@ struct filch__forkstack {
     _Alignas(FILCH_CACHELINE) struct filch__forks fast;
     /* owner only */
     bool full;  /* slots from `end` on are in use: every sync is to take the slow path */
+    bool watched; /* every spawn and every sync is to take it */
     bool fresh; /* the strand has begun, or gone on, and not been by answer() yet (join.c) */
     /* immutable once reserved; base is NULL before. Thieves read it as they look around */
     _Alignas(FILCH_CACHELINE) struct filch__slot *base;
     struct filch__slot *end;  /* from here on slots hold the results of children that were called at once */
     struct filch__slot *last; /* it is filled before a spawn finds that it is too many */
+    uint64_t *spawned;        /* by slot: what its owner noted at the spawn; NULL: it was never watched. Owner only */
     /* owner; others read */
     uint32_t active;              /* a typed task is on this strand */
     struct filch_future *task;    /* of which its children are a part */
@@ -120,6 +122,8 @@ const void *filch__forkstack_taker(const struct filch__slot *slot);
 bool filch__forkstack_share(struct filch__forkstack *stack, struct filch__slot *head);
 /* Owner, about to be suspended: show all. True: one is public. */
 bool filch__forkstack_open_all(struct filch__forkstack *stack);
+/* Owner, when the stack is empty: from now on every spawn and every sync takes the slow path, or no more. */
+void filch__forkstack_watch(struct filch__forkstack *stack, bool watched);
 /* Owner: slots from `end` on are in use, or not any more. */
 void filch__forkstack_set_full(struct filch__forkstack *stack, bool full);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "pool.h"
 
+#include "watch.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -52,7 +54,10 @@ void filch_promise_init(struct filch_future *future)
 
 int filch_complete(struct filch_future *future, int status)
 {
-    return future ? filch__future_complete(future, status) : -EINVAL;
+    if (!future)
+        return -EINVAL;
+    filch__watch_complete(future);
+    return filch__future_complete(future, status);
 }
 
 /* ---- waiting for one ---- */
@@ -97,15 +102,21 @@ int filch_wait(struct filch_future *future)
     int r = look(future);
     if (!r)
         r = wait_for(future, FILCH_NO_DEADLINE, true);
-    return r < 0 ? r : filch__future_status(future);
+    if (r < 0)
+        return r;
+    filch__watch_awaited(future);
+    return filch__future_status(future);
 }
 
 int filch_wait_until(struct filch_future *future, uint64_t deadline_ns)
 {
     int r = look(future);
-    if (r)
-        return r < 0 ? r : 0;
-    return filch__deadline_past(deadline_ns) ? -ETIMEDOUT : wait_for(future, deadline_ns, false);
+    if (!r)
+        r = filch__deadline_past(deadline_ns) ? -ETIMEDOUT : wait_for(future, deadline_ns, false);
+    if (r < 0)
+        return r;
+    filch__watch_awaited(future);
+    return 0;
 }
 
 /* ---- waiting for several ---- */
@@ -129,7 +140,8 @@ static int wait_for_group(const struct set *set, size_t count, uint64_t deadline
     struct filch__wait wait;
     uint32_t ended = 0, undone = 0;
     wait.on = set->pointers ? (struct filch__wait_on){.kind = FILCH__ON_ALL, .target = set->pointers, .count = count}
-                            : (struct filch__wait_on){.kind = FILCH__ON_ALL, .target = set->first, .count = count, .stride = set->stride};
+                            : (struct filch__wait_on){
+                                  .kind = FILCH__ON_ALL, .target = set->first, .count = count, .stride = set->stride};
     int r = filch__wait_begin(&wait, (uint32_t)count, FILCH__WAITER_ALL, deadline_ns, NULL);
     if (r)
         return r;
@@ -185,11 +197,21 @@ static int wait_for_all(const struct set *set, size_t count, uint64_t deadline_n
     return 0;
 }
 
+/* All of them are done, if r is 0, which is what it returns. */
+static int awaited(const struct set *set, size_t count, int r)
+{
+    if (filch__watches_trace() && !r)
+        for (size_t i = 0; i < count; i++)
+            filch__watch_awaited(at(set, i));
+    return r;
+}
+
 int filch_wait_all(struct filch_future *const futures[], size_t count, uint64_t deadline_ns)
 {
     if (!futures && count)
         return -EINVAL;
-    return wait_for_all(&(struct set){.pointers = futures}, count, deadline_ns);
+    const struct set set = {.pointers = futures};
+    return awaited(&set, count, wait_for_all(&set, count, deadline_ns));
 }
 
 int filch_wait_many(const struct filch_batch *batch, uint64_t deadline_ns)
@@ -198,7 +220,8 @@ int filch_wait_many(const struct filch_batch *batch, uint64_t deadline_ns)
     if (r)
         return r;
     size_t stride = batch->future_stride ? batch->future_stride : sizeof(struct filch_future);
-    return wait_for_all(&(struct set){.first = (char *)batch->futures, .stride = stride}, batch->count, deadline_ns);
+    const struct set set = {.first = (char *)batch->futures, .stride = stride};
+    return awaited(&set, batch->count, wait_for_all(&set, batch->count, deadline_ns));
 }
 
 /* The first that is done: its index; else -EINPROGRESS or an error in *ret_error. */
@@ -209,6 +232,7 @@ static bool find_done(struct filch_future *const futures[], size_t count, size_t
         int r = look(futures[i]);
         if (r > 0) {
             *ret_index = i;
+            filch__watch_awaited(futures[i]);
             return true;
         }
         if (r < 0 && !*ret_error)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "graph.h"
 
+#include "watch.h"
+
 #include <errno.h>
 
 /* Nodes that a carrier runs before the worker looks at what others wait for. As often as a worker does by itself. */
@@ -47,6 +49,7 @@ static struct filch__node *end(struct filch_graph *graph, struct filch__node *no
         filch__cas_relaxed(&graph->error, &none, status);
     for (uint32_t i = 0; i < node->after; i++) {
         struct filch__node *after = &graph->nodes[successors[i]];
+        filch__watch_after(graph->pool, after, node);
         if (filch__unlikely(status < 0))
             inherit(after, status);
         if (!count_down(after))
@@ -80,6 +83,7 @@ struct carrier {
     struct filch__node *node;
     uint32_t ended; /* nodes */
     bool in_body;
+    struct filch__watched watched;
 };
 
 /* Runs when the scope is left: by unwinding, too, when a node ends its thread. */
@@ -89,6 +93,7 @@ static void left(struct carrier *carrier)
     if (filch__pool_stale(carrier->strand->pool))
         return; /* a node forked, and this is the child */
     if (filch__unlikely(carrier->in_body)) {
+        filch__watch_end(carrier->strand, -ECANCELED, &carrier->watched);
         carrier->ended++;
         next = end(carrier->graph, carrier->node, -ECANCELED);
     }
@@ -105,11 +110,13 @@ static int run_node(struct carrier *carrier)
     struct filch__strand *strand = carrier->strand;
     struct filch__node *node = carrier->node;
     int status = begin(node, filch__strand_asked_stop(strand));
+    carrier->watched.on = false;
     if (filch__unlikely(status))
         return status;
     filch__store_relaxed(&strand->fn, node->fn);
     filch__store_relaxed(&strand->label, node->name);
     filch__store_relaxed(&strand->stretch, strand->stretch + 2); /* each node is a body of its own to the watchdog */
+    filch__watch_begin_part(strand, node, &carrier->watched);
     carrier->in_body = true;
     status = node->fn(node->data);
     carrier->in_body = false;
@@ -134,6 +141,7 @@ static int carry(void *data)
         int status = run_node(&carrier);
         if (filch__pool_stale(strand->pool))
             return 0; /* a node forked, and this is the child */
+        filch__watch_end(strand, status, &carrier.watched);
         carrier.ended++;
         carrier.node = end(graph, carrier.node, status);
         if (carrier.node && must_pause(&carrier)) {
@@ -166,6 +174,14 @@ static void tell(void *target, void *source, int status)
 
 /* ---- the runner ---- */
 
+/* For a trace: the runner goes on when those have ended that nothing comes after. */
+static filch__cold void tell_awaited(const struct filch_graph *graph)
+{
+    for (size_t i = 0; i < graph->node_count; i++)
+        if (!graph->nodes[i].after)
+            filch__watch_event_slow(FILCH__EVENT_AWAITED, (uintptr_t)&graph->nodes[i]);
+}
+
 /* In a task of the pool. */
 static int run_here(struct filch_graph *graph)
 {
@@ -183,12 +199,18 @@ static int run_here(struct filch_graph *graph)
     wait.on = (struct filch__wait_on){.kind = FILCH__ON_GRAPH, .target = graph};
     (void)filch__wait_begin(&wait, 1, 0, FILCH_NO_DEADLINE, NULL); /* only a deadline can make it fail */
     graph->joiner = &wait.waiter;
-    for (size_t i = 0; i < graph->source_count; i++)
-        push(graph, &graph->nodes[graph->order[i]]);
+    for (size_t i = 0; i < graph->source_count; i++) {
+        struct filch__node *source = &graph->nodes[graph->order[i]];
+        if (filch__traces(graph->pool))
+            filch__watch_event_slow(FILCH__EVENT_SUBMIT, (uintptr_t)source);
+        push(graph, source);
+    }
     filch__pool_settle_late(graph->pool);
     filch__wait_block(&wait);
     (void)filch__wait_end(&wait, 0); /* when a cancel came first: until the nodes have ended all the same */
     filch__sub_seq_cst(&runner->parts, 1); /* A1 */
+    if (filch__traces(graph->pool))
+        tell_awaited(graph);
     return graph->error;
 }
 
@@ -196,6 +218,7 @@ static int run_root(void *data)
 {
     struct filch__strand *strand = filch__strand_current();
     filch__store_relaxed(&strand->label, "filch_graph_run");
+    filch__watch_label(strand);
     return run_here(data);
 }
 

@@ -2,6 +2,7 @@
 #include "hold.h"
 
 #include "scope.h"
+#include "watch.h"
 
 #define PULLED ((uint32_t)1 << 31)
 
@@ -167,7 +168,7 @@ static void drop_edges(struct filch__hold *hold, uint32_t count)
 static void predecessor_ended(void *target, void *source, int status)
 {
     struct filch__hold *hold = target;
-    (void)source;
+    filch__watch_after(hold->pool, hold->record->future, source);
     note_failure(hold, status);
     drop_edges(hold, 1);
 }
@@ -206,6 +207,7 @@ void filch__hold_begin(struct filch__hold *hold, struct filch_future *const afte
     list(hold);
     for (size_t i = 0; i < count; i++)
         if (filch__future_register(after[i], &hold->edge, &hold->node[i]) != FILCH__REGISTERED) {
+            filch__watch_after(hold->pool, hold->record->future, after[i]);
             note_failure(hold, filch__future_status(after[i]));
             ended++;
         }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "work.h"
+#include "watch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +52,8 @@ bool filch__forks_begin(struct filch__strand *strand, struct filch_future *task)
     struct filch__forkstack *stack = &strand->forks;
     if (!filch__forkstack_reserve(stack))
         return false;
+    if (filch__if_watched(stack->watched != filch__traces(strand->pool)))
+        filch__forkstack_watch(stack, !stack->watched);
     filch__store_relaxed(&stack->task, task);
     filch__store_seq_cst(&stack->active, true);
     strand->typed = true;
@@ -101,7 +103,8 @@ static filch__cold void answer(struct filch__forkstack *stack, struct filch__slo
 {
     struct filch__strand *strand = strand_of(stack);
     if (filch__forkstack_is_asked(stack) && !filch__forkstack_spawn_is_asked(stack)) {
-        filch__forkstack_share(stack, head);
+        if (!stack->watched || !filch__forkstack_has_public(stack))
+            filch__forkstack_share(stack, head);
         return;
     }
     filch__forkstack_unask_spawn(stack, false);
@@ -131,10 +134,13 @@ static filch__cold void call_at_once(struct filch__forkstack *stack, struct filc
 void filch__fork_spawn_slow(struct filch__forks *forks, struct filch__slot *slot)
 {
     struct filch__forkstack *stack = stack_of(forks);
-    if (filch__unlikely(slot >= stack->end))
+    if (filch__unlikely(slot >= stack->end)) {
         call_at_once(stack, slot);
-    else
-        answer(stack, slot + 1);
+        return;
+    }
+    if (filch__watches_forks(stack))
+        filch__watch_spawn(strand_of(stack), slot);
+    answer(stack, slot + 1);
 }
 
 static void sleep_until_done(struct filch__forkstack *stack, struct filch__slot *slot)
@@ -183,6 +189,7 @@ static filch__noinline void join(struct filch__forkstack *stack, struct filch__s
 {
     if (!filch__forkstack_is_done(slot) && filch__pool_stale(strand_of(stack)->pool))
         filch__os_die("a child of fork(2) waits for what a thread of its parent process runs");
+    filch__watch_join_begin(strand_of(stack));
     for (int round = 0; !filch__forkstack_is_done(slot); round++) {
         if (run_one_back(stack, slot, round)) {
             round = -1;
@@ -193,7 +200,22 @@ static filch__noinline void join(struct filch__forkstack *stack, struct filch__s
             filch__os_pause();
         }
     }
+    filch__watch_join_end(strand_of(stack), slot);
     filch__forkstack_joined(stack, slot);
+}
+
+/* As fork.h's sync does it, with the time taken. */
+static filch__cold void run_watched(struct filch__forkstack *stack, struct filch__slot *slot)
+{
+    struct filch__strand *strand = strand_of(stack);
+    struct filch__watched_child child;
+    uintptr_t run = slot->run;
+    bool large = filch__watch_child_begin(strand, slot, &child);
+    void *at = slot->data, *record = *(void **)at; /* the child uses the slot for its own children */
+    ((filch__task_fn *)run)(&stack->fast, slot, large ? &record : at);
+    if (large)
+        *(void **)at = record;
+    filch__watch_child_end(strand, &child, run);
 }
 
 int filch__fork_sync_slow(struct filch__forks *forks, struct filch__slot *slot)
@@ -205,8 +227,11 @@ int filch__fork_sync_slow(struct filch__forks *forks, struct filch__slot *slot)
         return true; /* it was called at once */
     }
     bool share = filch__forkstack_is_asked(stack) && can_be_seen(strand_of(stack)); /* by a thief that looks on */
-    if (filch__forkstack_sync(stack, slot, share) == FILCH__SYNC_OWN)
-        return false;
+    if (filch__forkstack_sync(stack, slot, share) == FILCH__SYNC_OWN) {
+        if (filch__watches_forks(stack))
+            run_watched(stack, slot);
+        return filch__watches_forks(stack);
+    }
     join(stack, slot);
     return true;
 }
@@ -255,9 +280,12 @@ void filch__loot_run(struct filch__strand *strand, struct filch__slot *head, str
         filch__store_relaxed(&strand->label, filch__load_relaxed(&parent->label));
         filch__store_relaxed(&strand->task, task); /* what cancels it cancels this */
     }
+    struct filch__watched watched;
+    filch__watch_begin_loot(strand, &loot, &watched);
     filch__task_fn *run = filch__forkstack_taken(loot.slot, &strand->forks); /* its stack is there now */
     filch__count(&strand->worker->count.stolen_children);
     run(&strand->forks.fast, head, loot.slot->data);
+    filch__watch_end(strand, 0, &watched);
     if (!inside) {
         filch__store_relaxed(&strand->task, NULL);
         filch__forks_end(strand);
@@ -285,6 +313,8 @@ static bool take(struct filch__worker *worker, struct filch__forkstack *victim)
     if (filch__unlikely(!filch__forkstack_reserve(&worker->running->forks)))
         return false;
     worker->loot = (struct filch__loot){filch__forkstack_steal(victim, NULL), victim};
+    if (worker->loot.slot && strand_of(victim)->worker)
+        filch__watch_steal(worker, strand_of(victim)->worker, (const void *)strand_of(victim)->span.key);
     return worker->loot.slot;
 }
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "lend.h"
 
-enum { GRACE_MOST_NS = 1000000000 }; /* between being asked to stop and being stuck: the time-out once more, or so long */
+enum {
+    GRACE_MOST_NS = 1000000000
+}; /* between being asked to stop and being stuck: the time-out once more, or so long */
 
 static uint64_t grace_ns(const struct filch__record *record)
 {
@@ -23,6 +25,8 @@ static void report_and_give_back(void *target)
     struct filch_pool *pool = target;
     filch__add_relaxed(&pool->stuck_tasks, 1);
     give_back(pool);
+    if (pool->recorder)
+        pool->recorder();
     if (pool->config.stuck)
         pool->config.stuck(pool->config.ctx, &pool->stuck);
 }
@@ -41,8 +45,10 @@ static struct filch__wakeup look(struct filch__timer *timer)
     if (record->stuck)
         return (struct filch__wakeup){give_back, pool}; /* once more, after a wait: reported already */
     record->stuck = true;
-    pool->stuck = (struct filch_stuck){
-        .name = record->name, .fn = record->future->priv.fn, .running_ns = record->timeout_ns + grace_ns(record), .timed_out = true};
+    pool->stuck = (struct filch_stuck){.name = record->name,
+                                       .fn = record->future->priv.fn,
+                                       .running_ns = record->timeout_ns + grace_ns(record),
+                                       .timed_out = true};
     return (struct filch__wakeup){report_and_give_back, pool};
 }
 
@@ -66,7 +72,10 @@ void filch__lend_off_slow(struct filch_pool *pool, struct filch__record *record)
     if (filch__exchange_acq_rel(&record->lend, FILCH__LEND_OFF) != FILCH__LEND_LENT) /* L1 */
         return;
     filch__store_relaxed(&record->lend, FILCH__LEND_MISSED); /* should it go on, the timekeeper comes by again */
-    filch__permit_claim(pool);
+    struct filch__worker *worker = filch__worker_current();
+    filch__permit_claim(pool, worker);
+    if (worker)
+        filch__worker_turn(worker, FILCH__SPELL_BUSY);
     filch__sub_seq_cst(&pool->blocked, 1);
     filch__add_relaxed(&pool->outside_resumed, 1);
 }

@@ -14,10 +14,15 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102 /* Linux 6.13 */
@@ -34,6 +39,69 @@ uint64_t filch__os_now_ns(void)
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
+
+/* ---- ticks ---- */
+
+uint32_t filch__os_tick_source;
+
+#if defined(__x86_64__)
+/* Kernels that have found the processors' counters apart, or stopping, take another clock. */
+static bool kernel_distrusts_counter(void)
+{
+    char name[32] = "";
+    FILE *f = fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "re");
+    if (f) {
+        if (!fgets(name, sizeof name, f))
+            name[0] = '\0';
+        fclose(f);
+    }
+    return !strncmp(name, "hpet", 4) || !strncmp(name, "acpi_pm", 7) || !strncmp(name, "jiffies", 7);
+}
+
+static bool counter_serves(void)
+{
+    enum { INVARIANT = 1 << 8 };
+    unsigned a, b, c, d;
+    int may = PR_TSC_ENABLE;
+    if (!__get_cpuid(0x80000007, &a, &b, &c, &d) || !(d & INVARIANT))
+        return false;
+    return !prctl(PR_GET_TSC, &may) && may == PR_TSC_ENABLE && !kernel_distrusts_counter();
+}
+#elif defined(__aarch64__)
+static bool counter_serves(void)
+{
+    return true; /* the architecture says so, and Linux lets programs read it */
+}
+#endif
+
+filch__cold uint64_t filch__os_ticks_slow(void)
+{
+#ifdef FILCH__OS_COUNTER
+    if (filch__load_relaxed(&filch__os_tick_source) == FILCH__TICKS_UNKNOWN) {
+        bool serves = counter_serves();
+        filch__store_relaxed(&filch__os_tick_source, serves ? FILCH__TICKS_COUNTER : FILCH__TICKS_CLOCK);
+        return serves ? filch__os_counter_after() : filch__os_now_ns();
+    }
+#endif
+    return filch__os_now_ns();
+}
+
+/* Of a few tries the one that took the shortest time: in the others the thread may have been interrupted. */
+void filch__os_read_clocks(uint64_t *ret_ticks, uint64_t *ret_ns)
+{
+    uint64_t shortest = UINT64_MAX;
+    (void)filch__os_ticks();
+    for (int i = 0; i < 8; i++) {
+        uint64_t before = filch__os_ticks_after(), now = filch__os_now_ns(), after = filch__os_ticks_after();
+        if (after - before >= shortest)
+            continue;
+        shortest = after - before;
+        *ret_ticks = before + shortest / 2;
+        *ret_ns = now;
+    }
+}
+
+/* ---- futexes, barriers ---- */
 
 int filch__os_futex_wait(uint32_t *word, uint32_t expected, uint64_t deadline_ns)
 {
@@ -126,6 +194,32 @@ void filch__os_thread_name(const char *name)
     pthread_setname_np(pthread_self(), cut);
 }
 
+int32_t filch__os_thread_id(void)
+{
+    return (int32_t)syscall(SYS_gettid);
+}
+
+static void first_thread_name(char *name, size_t size)
+{
+    FILE *f = fopen("/proc/self/comm", "re");
+    if (!f || !fgets(name, (int)size, f))
+        snprintf(name, size, "%s", program_invocation_short_name);
+    if (f)
+        fclose(f);
+    name[strcspn(name, "\n")] = '\0';
+}
+
+/* A thread inherits its parent's name, so most have that of the first one, which is the program's. */
+void filch__os_thread_get_name(char *ret_name, size_t size)
+{
+    char name[16] = "", inherited[17];
+    bool first = filch__os_thread_id() == getpid();
+    if (!first && pthread_getname_np(pthread_self(), name, sizeof name))
+        name[0] = '\0';
+    first_thread_name(inherited, sizeof inherited);
+    snprintf(ret_name, size, "%s", first ? "main" : strcmp(name, inherited) ? name : "");
+}
+
 void *filch__os_map_stacks(size_t size)
 {
     void *base =
@@ -155,6 +249,40 @@ void filch__os_release_pages(void *from, size_t size)
 size_t filch__os_page_size(void)
 {
     return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static void *map_data(size_t size)
+{
+    void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return base == MAP_FAILED ? NULL : base;
+}
+
+/* Huge pages have to be aligned: what is around them goes back. */
+static void *map_huge(size_t size)
+{
+    char *base = map_data(size + FILCH__OS_DENSE);
+    if (!base)
+        return NULL;
+    size_t before = -(uintptr_t)base % FILCH__OS_DENSE;
+    if (before)
+        munmap(base, before);
+    munmap(base + before + size, FILCH__OS_DENSE - before);
+    madvise(base + before, size, MADV_HUGEPAGE);
+    return base + before;
+}
+
+void *filch__os_map_data(size_t size, bool dense)
+{
+    bool huge = dense && size >= FILCH__OS_DENSE && size % FILCH__OS_DENSE == 0;
+    void *base = huge ? map_huge(size) : map_data(size);
+    if (base)
+        madvise(base, size, MADV_WIPEONFORK);
+    return base;
+}
+
+void filch__os_unmap_data(void *base, size_t size)
+{
+    munmap(base, size);
 }
 
 /* mprotect splits a mapping in three; a quarter of what the kernel allows leaves the rest to the program. */

@@ -8,9 +8,66 @@
 
 #include "compiler.h"
 
+#include <filch/detail/atomic.h>
+
 #include <pthread.h>
 
 uint64_t filch__os_now_ns(void);
+
+/* A clock for events: the processor's own, where all processors have the same and it never stops (then a tick is some
+ * fraction of a nanosecond, or tens of them), else CLOCK_MONOTONIC; it is the same one all the time. Ticks are turned into
+ * nanoseconds by two readings of both clocks.
+ * The processor may read it before what precedes has been executed: a time is never too late, but may be too early. Where
+ * it must not lie before what the thread has just read from others, ticks_after is right. In a model time stands still. */
+enum filch__os_tick_source { FILCH__TICKS_UNKNOWN, FILCH__TICKS_COUNTER, FILCH__TICKS_CLOCK };
+extern uint32_t filch__os_tick_source;
+uint64_t filch__os_ticks_slow(void);
+void filch__os_read_clocks(uint64_t *ret_ticks, uint64_t *ret_ns); /* both at one time, as near as can be */
+
+#if !defined(FILCH_MODEL) && defined(__x86_64__)
+#define FILCH__OS_COUNTER 1
+static inline uint64_t filch__os_counter(void)
+{
+    return __builtin_ia32_rdtsc();
+}
+static inline uint64_t filch__os_counter_after(void)
+{
+    __builtin_ia32_lfence(); /* where rdtscp takes 17 ns this takes 15 */
+    return __builtin_ia32_rdtsc();
+}
+#elif !defined(FILCH_MODEL) && defined(__aarch64__)
+#define FILCH__OS_COUNTER 1
+static inline uint64_t filch__os_counter(void)
+{
+    uint64_t ticks;
+    __asm__ volatile("mrs %0, cntvct_el0" : "=r"(ticks));
+    return ticks;
+}
+static inline uint64_t filch__os_counter_after(void)
+{
+    uint64_t ticks;
+    __asm__ volatile("isb\n\tmrs %0, cntvct_el0" : "=r"(ticks)::"memory");
+    return ticks;
+}
+#endif
+
+static inline uint64_t filch__os_ticks(void)
+{
+#ifdef FILCH__OS_COUNTER
+    if (filch__likely(filch__load_relaxed(&filch__os_tick_source) == FILCH__TICKS_COUNTER))
+        return filch__os_counter();
+#endif
+    return filch__os_ticks_slow();
+}
+
+static inline uint64_t filch__os_ticks_after(void)
+{
+#ifdef FILCH__OS_COUNTER
+    if (filch__likely(filch__load_relaxed(&filch__os_tick_source) == FILCH__TICKS_COUNTER))
+        return filch__os_counter_after();
+#endif
+    return filch__os_ticks_slow();
+}
 
 /* Sleep while *word == expected, until woken or the deadline. May return for no reason: the caller looks at *word
  * again. 0 or -ETIMEDOUT. */
@@ -58,6 +115,9 @@ void filch__unlock(struct filch__lock *lock);
 /* Start a joinable thread that receives no signals but those of its own faults, and SIGPROF. 0 or a negative errno. */
 int filch__os_thread_start(pthread_t *ret_thread, void *(*run)(void *arg), void *arg);
 void filch__os_thread_name(const char *name); /* of the calling thread; cut to 15 characters */
+int32_t filch__os_thread_id(void);            /* the kernel's number of the calling thread */
+/* The calling thread's name, "main" for the process's first; "" when it only has inherited that one's. */
+void filch__os_thread_get_name(char *ret_name, size_t size);
 
 /* Address space for stacks: lazily committed, not counted against overcommit, no huge pages. NULL when refused. */
 void *filch__os_map_stacks(size_t size);
@@ -67,6 +127,13 @@ bool filch__os_space_is_limited(void);
 /* Whole pages of it go back to the system, and read as zero. */
 void filch__os_release_pages(void *from, size_t size);
 size_t filch__os_page_size(void);
+
+/* Address space for data, zero, lazily committed; a forked child finds it empty, and the parent's pages need no copy then.
+ * dense: what is touched has neighbours that will be; then it may be committed in pieces of FILCH__OS_DENSE bytes. NULL
+ * when refused. */
+#define FILCH__OS_DENSE ((size_t)2 << 20)
+void *filch__os_map_data(size_t size, bool dense);
+void filch__os_unmap_data(void *base, size_t size);
 
 /* Make one page fault on every access. False when the kernel has no room for one more guard. */
 bool filch__os_guard_page(void *page);

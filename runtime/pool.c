@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "pool.h"
 
+#include "live.h"
 #include "overflow.h"
+#include "traces.h"
 #include "watchdog.h"
 
 #include <errno.h>
@@ -74,6 +76,7 @@ static struct filch_pool *create(const struct filch_pool_config *config, const s
         return NULL;
     *pool = (struct filch_pool){.allocator = *allocator, .config = *config, .min_workers = config->min_workers};
     pool->generation = filch__load_relaxed(&filch__generation);
+    pool->watch = FILCH__WATCH_SAMPLE;
     snprintf(pool->name, sizeof pool->name, "%s", config->name ? config->name : "filch");
     filch__gate_init(&pool->gate, config->max_concurrency);
     if (config->flags & FILCH_POOL_PUMPED)
@@ -135,6 +138,7 @@ int filch_pool_open(struct filch_pool **ret_pool, const struct filch_pool_config
     if (!(complete.flags & FILCH_POOL_NO_OVERFLOW_MESSAGE))
         filch__overflow_install();
     filch__os_barrier_init();
+    filch__trace_environment();
     struct filch_pool *pool = create(&complete, &allocator);
     if (!pool)
         return -ENOMEM;
@@ -152,6 +156,7 @@ int filch_pool_open(struct filch_pool **ret_pool, const struct filch_pool_config
         destroy(pool);
         return r;
     }
+    filch__live_begin();
     *ret_pool = pool;
     return 0;
 }

@@ -27,8 +27,9 @@ void filch__record_drop(struct filch__record *record); /* its task was not accep
 int filch__task_admit(struct filch_pool *pool, struct filch__record *record, uint32_t flags);
 /* As filch_submit_copy, detached, with the caller's data. */
 int filch__submit_own(filch_fn *fn, void *data, const struct filch_task_options *options);
-void filch__task_fill(struct filch_future *future, filch_fn *fn, void *data, struct filch__record *record,
-                      uint32_t flags, struct filch_completions *completions); /* QUEUED, and not in a queue yet */
+void filch__task_fill(struct filch_pool *pool, struct filch_future *future, filch_fn *fn, void *data,
+                      struct filch__record *record, uint32_t flags,
+                      struct filch_completions *completions); /* QUEUED, and not in a queue yet */
 void filch__pool_settle_late(struct filch_pool *pool); /* after enqueueing: the workers may be gone */
 
 /* room.c: queue_limit. As the pool's policy says: *ret_count of `want` tasks may be enqueued, or one is to run in the
@@ -39,6 +40,9 @@ int filch__room_make(struct filch_pool *pool, size_t want, bool own_thread, size
 /* caller.c */
 void filch__run_here(struct filch_pool *pool, struct filch_future *future);
 
+/* stats.c */
+const char *filch__pool_phase_name(const struct filch_pool *pool);
+
 /* completions.c: what a task that is to report registers with its future. */
 struct filch__waiter *filch__completions_sink(struct filch_completions *completions);
 
@@ -48,9 +52,12 @@ static inline bool filch__deadline_past(uint64_t deadline_ns)
     return deadline_ns != FILCH_NO_DEADLINE && (!deadline_ns || deadline_ns <= filch_now_ns());
 }
 
-/* process.c: pools that are open, for fork. */
+/* process.c: pools that are open, for fork, and for whoever tells of all of them. */
 void filch__process_watch(void); /* forks are counted from here on */
-void filch__process_add(struct filch_pool *pool);
+void filch__process_add(struct filch_pool *pool); /* gives it its number */
 void filch__process_remove(struct filch_pool *pool);
+/* Call visit for every open pool, the oldest first. No pool is opened, freed or forked meanwhile: visit is brief, waits for
+ * nothing outside, and opens and closes none. */
+void filch__process_visit(void (*visit)(struct filch_pool *pool, void *ctx), void *ctx);
 
 #endif

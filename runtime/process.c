@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
+#include "live.h"
 #include "pool.h"
+#include "traces.h"
 
 #include <pthread.h>
 
 /* What there is once per process: the version, the clock, the default pool, and what fork(2) needs to know.
  *
  * In a forked child only the forking thread exists. The count of forks goes up, which makes every pool opened before
- * stale; the list of pools serves to unregister the readers of workers that are no more (reclaim.h).
+ * stale; the list of pools serves to unregister the readers of workers that are no more (reclaim.h). A pool leaves the list
+ * before it is freed, so whoever holds the lock may look at every pool in it.
  */
 static struct filch__lock lock = {PTHREAD_MUTEX_INITIALIZER};
-static struct filch_pool *pools;
+static struct filch_pool *pools; /* the newest first */
+static uint64_t pool_count;      /* ever opened */
 static struct filch_pool *default_pool;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
@@ -37,12 +41,16 @@ unsigned filch_cpu_count(void)
 static void before_fork(void)
 {
     filch__lock(&lock);
+    filch__live_before_fork();
+    filch__trace_before_fork();
     filch__reclaim_before_fork();
 }
 
 static void after_fork_parent(void)
 {
     filch__reclaim_after_fork_parent();
+    filch__live_after_fork_parent();
+    filch__trace_after_fork_parent();
     filch__unlock(&lock);
 }
 
@@ -58,6 +66,8 @@ static void after_fork_child(void)
     filch__store_relaxed(&default_pool, NULL); /* opened again at its next use */
     filch__crew_forget_thread();               /* the task that forked goes on as an ordinary thread */
     filch__reclaim_after_fork_child();
+    filch__live_after_fork_child();
+    filch__trace_after_fork_child();
     filch__unlock(&lock);
 }
 
@@ -75,11 +85,14 @@ void filch__process_add(struct filch_pool *pool)
 {
     filch__process_watch();
     filch__lock(&lock);
+    pool->number = ++pool_count;
     pool->previous_open = NULL;
     pool->next_open = pools;
     if (pools)
         pools->previous_open = pool;
     pools = pool;
+    pool->recorder = filch__trace_stuck;
+    filch__trace_pool_opens(pool);
     filch__unlock(&lock);
 }
 
@@ -92,6 +105,17 @@ void filch__process_remove(struct filch_pool *pool)
         pools = pool->next_open;
     if (pool->next_open)
         pool->next_open->previous_open = pool->previous_open;
+    filch__unlock(&lock);
+}
+
+void filch__process_visit(void (*visit)(struct filch_pool *pool, void *ctx), void *ctx)
+{
+    filch__lock(&lock);
+    struct filch_pool *pool = pools;
+    while (pool && pool->next_open)
+        pool = pool->next_open;
+    for (; pool; pool = pool->previous_open)
+        visit(pool, ctx);
     filch__unlock(&lock);
 }
 

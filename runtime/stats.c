@@ -24,6 +24,18 @@ static void add_worker(struct filch_pool_stats *stats, const struct filch__worke
     stats->queue_depth += filch__deque_size(&worker->deque) + filch__handful_size(&worker->handful);
 }
 
+static void add_spells(struct filch_pool_stats *stats, const struct filch__worker *worker)
+{
+    uint64_t spent[FILCH__SPELLS] = {0};
+    filch__meters_read(worker->meters, spent);
+    stats->parked_ns += spent[FILCH__SPELL_PARKED];
+    stats->search_ns += spent[FILCH__SPELL_SEARCH];
+    stats->permit_ns += spent[FILCH__SPELL_PERMIT];
+    stats->blocked_ns += spent[FILCH__SPELL_BLOCKED];
+    for (int i = 0; i < FILCH__SPELLS; i++)
+        stats->lifetime_ns += spent[i];
+}
+
 static void collect(struct filch_pool *pool, struct filch_pool_stats *stats)
 {
     memset(stats, 0, sizeof *stats);
@@ -32,6 +44,7 @@ static void collect(struct filch_pool *pool, struct filch_pool_stats *stats)
         if (!worker)
             break;
         add_worker(stats, worker);
+        add_spells(stats, worker);
     }
     uint64_t gate = filch__load_relaxed(&pool->gate);
     stats->submitted += filch__entry_pushed(pool) + filch__load_relaxed(&pool->outside_submitted) -
@@ -73,6 +86,14 @@ int filch_pool_get_stats(const struct filch_pool *pool, struct filch_pool_stats 
 }
 
 /* ---- dump ---- */
+
+static void print_spells(FILE *out, const struct filch_pool_stats *stats)
+{
+    const uint64_t rest = stats->search_ns + stats->parked_ns + stats->permit_ns + stats->blocked_ns;
+    fprintf(out, "  workers: %.3f s busy, %.3f s searching, %.3f s parked, %.3f s waiting for a permit, %.3f s blocked\n",
+            (double)(stats->lifetime_ns - rest) / 1e9, (double)stats->search_ns / 1e9, (double)stats->parked_ns / 1e9,
+            (double)stats->permit_ns / 1e9, (double)stats->blocked_ns / 1e9);
+}
 
 static void print_task(FILE *out, const struct filch__strand *strand)
 {
@@ -177,9 +198,14 @@ static void print_waiting(struct filch__strand *strand, void *ctx)
     fprintf(dump->out, "\n");
 }
 
+const char *filch__pool_phase_name(const struct filch_pool *pool)
+{
+    static const char *const names[] = {"open", "draining", "cancelling", "closed"};
+    return names[filch__load_relaxed(&pool->phase)];
+}
+
 int filch_pool_dump(const struct filch_pool *pool, FILE *out)
 {
-    static const char *const phase[] = {"open", "draining", "cancelling", "closed"};
     struct filch_pool *it = filch__pool_resolve(pool);
     if (!it || !out)
         return -EINVAL;
@@ -188,7 +214,7 @@ int filch_pool_dump(const struct filch_pool *pool, FILE *out)
     struct filch_pool_stats stats;
     collect(it, &stats);
     fprintf(out, "pool \"%s\" (%s): %u running of at most %u, %u workers (at least %u kept)\n", it->name,
-            phase[filch__load_relaxed(&it->phase)], stats.running, stats.max_concurrency, stats.workers,
+            filch__pool_phase_name(it), stats.running, stats.max_concurrency, stats.workers,
             stats.min_workers);
     fprintf(out, "  %llu submitted, %llu run, %llu dropped, %llu queued, %llu waiting on %llu stacks\n",
             (unsigned long long)stats.submitted, (unsigned long long)stats.run, (unsigned long long)stats.dropped,
@@ -201,6 +227,7 @@ int filch_pool_dump(const struct filch_pool *pool, FILE *out)
     fprintf(out, "  %llu stolen children, %llu of them taken back, %llu opened by force%s\n",
             (unsigned long long)stats.stolen_children, (unsigned long long)stats.taken_back,
             (unsigned long long)stats.forced, stats.has_barrier ? "" : " (membarrier is refused)");
+    print_spells(out, &stats);
     if (it->config.stuck_after_ns)
         fprintf(out, "  %llu ran for too long, %llu deadlocks\n", (unsigned long long)stats.long_running,
                 (unsigned long long)stats.deadlocks);

@@ -19,6 +19,8 @@
  *   stretch      the thread that runs it, relaxed: the watchdog reads it
  *   exposed      whoever puts the strand into that queue or takes it out (join.c)
  *   forks        forkstack.h
+ *   watched      the thread that runs it
+ *   span         the same; span.h tells the exception
  *   parts        any thread that runs the task or a part of it (graph.h)
  *   waiting      the thread that runs it, under `lock`; cancellers read it under `lock`
  * A switch: filch__strand_switch saves the registers of `from`, runs `to`, and returns, in a later switch back, the
@@ -31,6 +33,7 @@
 #include "forkstack.h"
 #include "inject.h"
 #include "os.h"
+#include "span.h"
 
 #include <filch/base.h>
 
@@ -58,6 +61,7 @@ struct filch__strand {
     const void *graph; /* whose nodes it runs; its thread's, read under the lock while it waits */
     uint32_t parts; /* runs of graphs by the task that began here: other strands run parts of it */
     bool blocking; /* in filch_blocking: its thread has no permit, and waits block it */
+    bool watched; /* its task is (span.h), on a line that its runner has at hand */
     bool guarded; /* a page below the stack faults; else the canary tells */
     uint32_t id;
     char *low; /* the stack is [low, this structure) */
@@ -67,6 +71,7 @@ struct filch__strand {
     void *asan_fake;
     const void *asan_bottom;
     size_t asan_size;
+    struct filch__span span;
     struct filch__forkstack forks;
 };
 

@@ -3,6 +3,7 @@
 
 #include "hold.h"
 #include "scope.h"
+#include "watch.h"
 
 #include <errno.h>
 #include <string.h>
@@ -43,8 +44,7 @@ static bool is_held(const struct filch_task_options *options)
 static int check_after(const struct filch_task_options *options, const struct filch_future *future)
 {
     for (size_t i = 0; i < options->after_count; i++)
-        if (!options->after[i] || options->after[i] == future ||
-            filch__future_phase(options->after[i]) == FILCH__IDLE)
+        if (!options->after[i] || options->after[i] == future || filch__future_phase(options->after[i]) == FILCH__IDLE)
             return -EINVAL;
     return 0;
 }
@@ -71,14 +71,22 @@ int filch__options_find_pool(const struct filch_task_options *options, struct fi
 
 /* ---- accepting ---- */
 
-void filch__task_fill(struct filch_future *future, filch_fn *fn, void *data, struct filch__record *record,
-                      uint32_t flags, struct filch_completions *completions)
+static inline void fill(struct filch_pool *pool, struct filch_future *future, filch_fn *fn, void *data,
+                        struct filch__record *record, uint32_t flags, struct filch_completions *completions)
 {
+    FILCH__PROBE3(submit, pool, future, fn);
     future->priv.fn = fn;
     future->priv.data = data;
     future->priv.record = record;
     future->priv.flags = flags;
     filch__future_begin(future, FILCH__QUEUED, completions ? filch__completions_sink(completions) : NULL);
+    filch__watch_submit(pool, future);
+}
+
+void filch__task_fill(struct filch_pool *pool, struct filch_future *future, filch_fn *fn, void *data,
+                      struct filch__record *record, uint32_t flags, struct filch_completions *completions)
+{
+    fill(pool, future, fn, data, record, flags, completions);
 }
 
 /* A late one: the pool's workers may be gone, or all block where no further one can be started. */
@@ -170,7 +178,7 @@ static int accept(struct filch_pool *pool, struct filch_future *future, filch_fn
     int r = filch__task_admit(pool, record, flags);
     if (r < 0)
         return r;
-    filch__task_fill(future, fn, data, record, flags, options ? options->completions : NULL);
+    fill(pool, future, fn, data, record, flags, options ? options->completions : NULL);
     if (r == FILCH__ROOM_RUN_HERE) {
         filch__run_here(pool, future);
         return 0;
@@ -228,8 +236,7 @@ int filch_submit_with(struct filch_pool *pool, struct filch_future *future, filc
 int filch_then(struct filch_future *first, struct filch_future *next, filch_fn *fn, void *data)
 {
     struct filch_future *const after[] = {first};
-    return filch_submit_with(NULL, next, fn, data,
-                             &(struct filch_task_options){.after = after, .after_count = 1});
+    return filch_submit_with(NULL, next, fn, data, &(struct filch_task_options){.after = after, .after_count = 1});
 }
 
 /* ---- with a future and data of the pool's ---- */

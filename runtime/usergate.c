@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "permits.h"
 #include "pool.h"
+#include "watch.h"
 
 #include <filch/gate.h>
 
@@ -58,6 +59,7 @@ static filch__noinline int enter_line(struct filch_gate *gate, uint64_t deadline
 {
     struct filch__wait wait;
     struct filch__permit_node node;
+    uint64_t since_ns = filch__watch_now();
     if (filch__deadline_past(deadline_ns))
         return -ETIMEDOUT;
     wait.on = (struct filch__wait_on){.kind = FILCH__ON_GATE, .target = gate};
@@ -70,6 +72,8 @@ static filch__noinline int enter_line(struct filch_gate *gate, uint64_t deadline
         abandoned = filch__waiter_reasons(&wait.waiter) && filch__permits_abandon(&gate->permits, &node);
     }
     uint32_t reasons = filch__wait_end(&wait, taken || abandoned);
+    FILCH__PROBE3(gate, wait.strand ? wait.strand->pool : NULL, wait.strand, gate);
+    filch__watch_gate(since_ns);
     if (!abandoned)
         return 0;
     return reasons & FILCH__WAITER_CANCELLED ? -ECANCELED : -ETIMEDOUT;

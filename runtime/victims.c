@@ -140,7 +140,7 @@ bool filch__victims_has_retired(const struct filch__worker *worker)
 void filch__victims_reclaim(struct filch__worker *worker)
 {
     struct filch_pool *pool = worker->pool;
-    struct filch__ring *rings = filch__deque_take_retired(&worker->deque);
+    struct filch__deque_ring *rings = filch__deque_take_retired(&worker->deque);
     filch__lock(&pool->lock);
     struct filch__table *tables = pool->retired;
     filch__store_relaxed(&pool->retired, NULL);

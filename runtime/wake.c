@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "watch.h"
 #include "watchdog.h"
 
 enum { START_TRIES = 10, START_PAUSE_NS = 1000000 };
@@ -36,6 +37,7 @@ static struct filch__worker *idle_pop(struct filch_pool *pool)
 
 static void tell(struct filch__worker *worker, enum filch__token token)
 {
+    FILCH__PROBE2(wake, worker->pool, worker);
     filch__store_release(&worker->token, token); /* the last access: the address alone is used below */
     filch__os_futex_wake(&worker->token, 1);
 }
@@ -125,6 +127,7 @@ void filch__strand_ready(void *target)
     struct filch__strand *strand = target;
     struct filch_pool *pool = strand->pool;
     struct filch__worker *worker = filch__worker_current();
+    filch__watch_ready(strand);
     if (worker && worker->pool == pool && worker->permit) {
         if (worker->ending) {
             filch__ready_next(worker, strand);
@@ -189,10 +192,13 @@ static void claim(struct filch_pool *pool)
         filch__os_futex_wait(&me.granted, 0, FILCH_NO_DEADLINE);
 }
 
-void filch__permit_claim(struct filch_pool *pool)
+void filch__permit_claim(struct filch_pool *pool, struct filch__worker *worker)
 {
-    if (!filch__gate_try_admit(&pool->gate))
+    if (!filch__gate_try_admit(&pool->gate)) {
+        if (worker)
+            filch__worker_turn(worker, FILCH__SPELL_PERMIT);
         claim(pool);
+    }
     filch__watchdog_rouse(pool);
 }
 

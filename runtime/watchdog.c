@@ -30,9 +30,13 @@ static void report(struct filch_pool *pool, struct filch__sight *sight, uint64_t
 {
     filch__store_relaxed(&sight->reported, 1);
     filch__add_relaxed(&pool->watchdog.long_running, 1);
+    filch__lock(&pool->keeper.lock);
+    pool->stuck = (struct filch_stuck){.name = sight->label, .fn = sight->fn, .running_ns = running_ns};
+    filch__unlock(&pool->keeper.lock);
+    if (pool->recorder)
+        pool->recorder();
     if (pool->config.stuck)
-        pool->config.stuck(pool->config.ctx,
-                           &(struct filch_stuck){.name = sight->label, .fn = sight->fn, .running_ns = running_ns});
+        pool->config.stuck(pool->config.ctx, &pool->stuck);
 }
 
 /* What is read here may be of two bodies, one after the other; then the next look sees another one, and it is not taken
@@ -127,6 +131,8 @@ static bool look_at_waits(struct filch_pool *pool)
     enum filch__deadlock found = filch__deadlock_find(pool, &deadlock);
     if (found == FILCH__DEADLOCK_FOUND) {
         filch__add_relaxed(&watchdog->deadlocks, 1);
+        if (pool->recorder)
+            pool->recorder();
         if (pool->config.deadlock)
             pool->config.deadlock(pool->config.ctx, &deadlock);
         filch__deadlock_free(pool, &deadlock);

@@ -29,10 +29,12 @@
 #include "handful.h"
 #include "inject.h"
 #include "lines.h"
+#include "meters.h"
 #include "reclaim.h"
 #include "state.h"
 #include "strand.h"
 #include "timer.h"
+#include "trace.h"
 
 #include <filch/pool.h>
 
@@ -69,6 +71,13 @@ enum {
     FILCH__FUTURE_UNCOUNTED = 16, /* a part of what was accepted: queue_limit does not count it */
     FILCH__FUTURE_KEEP_REPORTS = 1 << 16, /* in priv.lines (lines.h) */
     FILCH__FUTURE_SCOPE = 32, /* a scope's `ended` */
+    FILCH__FUTURE_STAMPED = 128, /* priv.lines is the time of its submission, until it starts or is dropped (watch.h) */
+};
+
+/* A pool's `watch` */
+enum {
+    FILCH__WATCH_SAMPLE = 1, /* the next task that is submitted */
+    FILCH__WATCH_TRACE = 2,  /* everything */
 };
 
 /* ---- one wait ---- */
@@ -146,6 +155,14 @@ struct filch__counters {
     uint64_t stolen_children, taken_back, forced;
 };
 
+/* What the live view (liveanswers.c) saw a worker run when it looked, and since when. Nobody takes the time at a task's
+ * start for it. */
+struct filch__seen {
+    const void *task;
+    uint64_t changes;
+    uint64_t since_ns;
+};
+
 /* A stolen child, and whose it was. */
 struct filch__loot {
     struct filch__slot *slot;
@@ -158,6 +175,7 @@ struct filch__worker {
     unsigned id;
     uint32_t tick;
     uint64_t random;
+    struct filch__meters *meters; /* there as long as the worker; what it holds, others read */
     void *local;
     bool in_table;    /* written under pool->lock */
     bool initialised; /* worker_init returned >= 0 */
@@ -174,6 +192,7 @@ struct filch__worker {
     struct filch__strand native;
     void *signal_stack;
     void *reader; /* its record for grace periods; NULL when its thread is gone */
+    struct filch__track *track; /* NULL: nothing was traced yet */
     pthread_t thread;
     enum filch__thread_state thread_state; /* written under pool->lock */
     bool reports;                          /* open waits for its worker_init */
@@ -186,6 +205,7 @@ struct filch__worker {
     uint32_t idle_next;
     struct filch__deque deque;
     struct filch__handful handful; /* from the entry queue */
+    struct filch__seen seen;       /* the live view's only */
     struct filch__sight sight;
 };
 
@@ -221,6 +241,7 @@ struct filch_pool {
     struct filch_allocator allocator;
     struct filch_pool_config config;
     char name[16];
+    uint64_t number;     /* among all pools of the process, from 1; no other gets it again */
     uint32_t generation; /* of the process: counts forks */
     struct filch__strands strands;
 
@@ -233,6 +254,7 @@ struct filch_pool {
     uint32_t start_failed; /* the last thread that was needed could not be started, nor a little later */
     uint32_t watching;     /* enum filch__watching: do ticks come? (watchdog.h) */
     uint32_t ranked;       /* there was a task of another priority than the normal one */
+    uint32_t watch;        /* FILCH__WATCH_..., 0 most of the time */
     struct filch__table *table;
 
     _Alignas(FILCH_CACHELINE) uint64_t gate;
@@ -255,7 +277,9 @@ struct filch_pool {
     struct filch__hold *held_first; /* under held_lock: those that are held back */
     uint32_t dropping; /* somebody is in filch__crew_drop_stranded */
     uint64_t stuck_tasks;
-    struct filch_stuck stuck; /* the timekeeper's: the last one */
+    struct filch_stuck stuck; /* written by the timekeeper, under its lock: the last one */
+    void (*recorder)(void);   /* told of each, and of deadlocks; or NULL */
+    uint32_t kept; /* workers that rest for the limit, and not yet for want of work */
     uint64_t failed_starts;
     uint64_t requeued;                                        /* times that the entry queue has counted a task again */
     uint64_t outside_submitted, outside_dropped, outside_run; /* added to by threads that are no workers */
@@ -341,10 +365,22 @@ void filch__ready_next(struct filch__worker *worker, struct filch__strand *stran
 void filch__ready_here(struct filch__worker *worker, struct filch__strand *strand);
 void filch__strand_yielded(struct filch__strand *strand); /* by the strand switched to */
 void filch__enqueue(struct filch_pool *pool, struct filch_future *future);
-void filch__permit_claim(struct filch_pool *pool); /* blocks the thread until it has a permit */
+/* Blocks the thread until it has a permit. `worker`: whose thread it is, if it is the pool's; its spell is left to the caller. */
+void filch__permit_claim(struct filch_pool *pool, struct filch__worker *worker);
 void filch__permit_leave(struct filch_pool *pool);
 void filch__permit_pass(struct filch_pool *pool, enum filch__gate_park how); /* after a step of the gate */
 static inline bool filch__pool_may_start(const struct filch_pool *pool);
+
+/* spells.c: where the worker's time goes from here on. By its own thread; nothing where it is in that spell already. */
+void filch__worker_turn_slow(struct filch__worker *worker, enum filch__spell spell);
+static inline void filch__worker_turn(struct filch__worker *worker, enum filch__spell spell)
+{
+    if (worker->meters->spell != (uint32_t)spell)
+        filch__worker_turn_slow(worker, spell);
+}
+void filch__worker_turn_to_rest(struct filch__worker *worker); /* parked, or on with the wait for a permit */
+void filch__worker_turn_kept(struct filch__worker *worker);    /* it lays its permit down, and rests, for the limit */
+void filch__pool_ran_out(struct filch_pool *pool);             /* somebody has found nothing to do: nobody is kept */
 
 /* victims.c: whom thieves visit, and what waits for a grace period */
 /* NULL: malloc and free. -EINVAL: one of the two is missing. */

@@ -2,6 +2,7 @@
 #include "hold.h"
 #include "lend.h"
 #include "scope.h"
+#include "watch.h"
 
 #include <errno.h>
 
@@ -47,8 +48,10 @@ static filch__cold void finish_recorded(struct filch__worker *worker, struct fil
     struct filch__scope *scope = record->scope;
     if (record->hold)
         filch__hold_end(record->hold);
-    if (scope)
+    if (scope) {
         filch__scope_note(scope, future, status);
+        filch__watch_after(scope->pool, &scope->ended, future);
+    }
     finish(worker, future, status);
     if (scope)
         filch__scope_leave(scope); /* after it: who closes the scope may free the future */
@@ -63,6 +66,7 @@ void filch__task_drop(struct filch_pool *pool, struct filch_future *future, int 
         filch__count(&worker->count.dropped);
     else
         filch__add_relaxed(&pool->outside_dropped, 1);
+    filch__watch_drop(pool, future, status);
     if (record && record->dropped)
         record->dropped(future->priv.data, status);
     worker = filch__worker_current(); /* the callback may have waited */
@@ -78,6 +82,7 @@ struct body {
     struct filch_future *future;
     struct filch_future *outer; /* the task that runs this one inside itself, or NULL */
     bool returned;
+    struct filch__watched watched;
 };
 
 static void body_end(struct body *body, int status)
@@ -86,16 +91,20 @@ static void body_end(struct body *body, int status)
     struct filch__record *record = body->future->priv.record;
     if (filch__unlikely(record && record->timeout_ns) && filch__lend_end(strand->pool, record))
         status = -ETIMEDOUT;
+    FILCH__PROBE3(end, strand->pool, body->future, status);
+    filch__watch_end(strand, status, &body->watched);
     if (filch__unlikely(strand->typed) && filch__load_relaxed(&strand->forks.task) == body->future)
         filch__forks_end(strand);
     filch__store_relaxed(&strand->task, body->outer);
     if (filch__unlikely(body->outer != NULL))
         filch__lend_on(strand, body->outer);
     struct filch__worker *worker = strand->worker; /* perhaps another one than at the start */
-    if (worker)
+    if (worker) {
         filch__count(&worker->count.run);
-    else
+        filch__watch_count(worker);
+    } else {
         filch__add_relaxed(&strand->pool->outside_run, 1);
+    }
     /* Inside another task, that one goes on: then the worker does not come to look. */
     worker = filch__unlikely(body->outer != NULL) ? NULL : worker;
     if (filch__unlikely(record != NULL))
@@ -133,15 +142,22 @@ void filch__task_run(struct filch__strand *strand, struct filch_future *future)
         filch__task_drop(pool, future, refused ? refused : -ECANCELED);
         return;
     }
-    struct body body __attribute__((cleanup(body_left))) = {.strand = strand, .future = future, .outer = strand->task};
+    struct body body __attribute__((cleanup(body_left)));
+    body.strand = strand;
+    body.future = future;
+    body.outer = strand->task;
+    body.returned = false;
     filch_fn *fn = future->priv.fn;
+    const char *name = record ? record->name : NULL;
     filch__store_relaxed(&strand->task, future);
     filch__store_relaxed(&strand->fn, fn);
-    filch__store_relaxed(&strand->label, record ? record->name : NULL);
+    filch__store_relaxed(&strand->label, name);
     if (filch__unlikely(body.outer != NULL))
         filch__lend_off(strand, body.outer);
     if (filch__unlikely(record && record->timeout_ns))
         filch__lend_start(pool, record);
+    FILCH__PROBE4(start, pool, future, fn, name);
+    filch__watch_begin(strand, pool, future, body.outer, &body.watched);
     int status = fn(future->priv.data);
     body.returned = true;
     if (filch__pool_stale(pool))

@@ -71,6 +71,12 @@ def suspend_targets(figures, _quick):
                     system="waiters", way="-", column="resident_mib")]
 
 
+def trace_targets(figures, _quick):
+    row = {"case": figures.cases()[0], "system": "event", "column": "event_ns"}
+    return [at_most(figures, "an event <= 15 ns, into new memory", 15, way="fresh", **row),
+            at_most(figures, "an event <= 15 ns, into old memory", 15, way="warm", **row)]
+
+
 def gate_targets(figures, _quick):
     targets = []
     ratio = figures.ratio(case="limit 5", system="filch", way="-", column="total_ms", to="bare_threads")
@@ -140,6 +146,13 @@ WORKLOADS = [
         lambda quick: [Case("limit 5", [5, 2000, 5000], ["bare_threads"] + SYSTEMS + ["throttled"]),
                        Case("nested at limit 1", [50], ["nested"]),
                        Case("a permit is free", [2000000], ["user"])], gate_targets),
+    Workload(
+        "trace", "What an event of a trace costs the thread that writes it",
+        [Column("event_ns", "ns")],
+        lambda quick: [Case("500,000 events", [500000], ["event"])], trace_targets,
+        ways={"off": ": no trace is taken", "ticks": ": its time alone", "after": ": a time not before what was read",
+              "fresh": ", into new memory", "warm": ", into old memory", "full": " that finds no room",
+              "read": ", copied by a reader"}),
 ] + kernels.WORKLOADS
 
 QUICK = ["fib", "submit", "wake", "idle"]

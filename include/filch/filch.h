@@ -11,10 +11,12 @@
 #include "gate.h"
 #include "graph.h"
 #include "local.h"
+#include "metrics.h"
 #include "parallel.h"
 #include "pool.h"
 #include "progress.h"
 #include "report.h"
 #include "scope.h"
+#include "trace.h"
 
 #endif

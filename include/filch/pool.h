@@ -194,6 +194,13 @@ struct filch_pool_stats {
     uint32_t reserved32;
     uint64_t stuck;    /* tasks that ran on after they had timed out, and whose permits served others */
     uint64_t held;     /* now: tasks that wait for predecessors, or for a permit of a gate */
+    /* Where the time of all workers went, up to now. What is left of their lifetime they were busy: in tasks, and between
+     * two that follow each other at once. */
+    uint64_t parked_ns;   /* asleep for want of work */
+    uint64_t search_ns;   /* looked for work, beyond the first microsecond or so */
+    uint64_t permit_ns;   /* waited for a permit, or rested while the limit kept them from work */
+    uint64_t blocked_ns;  /* blocked in a task: filch_blocking, or a wait of FILCH_TASK_OWN_THREAD */
+    uint64_t lifetime_ns; /* of their threads */
     uint64_t long_running; /* tasks that ran for stuck_after_ns without a wait */
     uint64_t deadlocks;    /* sets of tasks found to wait for each other, for ever */
 };

@@ -29,6 +29,7 @@ install_tree() {
     library_file=$(find "$tree" -name libfilch.so)
     libdir=${library_file%/*}
     [[ -f $libdir/libfilch.a ]] || fail "no static library in $libdir"
+    [[ -n $(find "$tree" -path "*/gdb/auto-load/*/libfilch.so.*-gdb.py") ]] || fail "no commands for gdb in $tree"
     PKG_CONFIG_PATH=$libdir/pkgconfig
     export PKG_CONFIG_PATH
     version=$(pkg-config --modversion filch)
@@ -95,8 +96,22 @@ check_exports() {
     printf 'ok: %d exported names\n' "$(wc -l <<< "$exported")"
 }
 
+# filch-report finds its modules and what its page is made of.
+check_report() {
+    if ! command -v python3 > /dev/null; then
+        printf 'no python3: filch-report is not tried\n'
+        return
+    fi
+    printf '{"traceEvents":[],"filch":{"log":[]}}' > "$work/empty.json"
+    (cd / && "$tree/bin/filch-report" --html "$work/report.html" "$work/empty.json" > "$work/report.txt") || fail "filch-report"
+    grep -q 'No task ran' "$work/report.txt" || fail "filch-report printed something else"
+    grep -q '</html>' "$work/report.html" || fail "filch-report made no page"
+    printf 'ok: filch-report\n'
+}
+
 install_tree
 use_cmake_package
 use_pkg_config
 check_headers
 check_exports
+check_report

@@ -16,7 +16,7 @@ static void *lowers_and_raises(void *arg)
 
 static void *claimant(void *arg)
 {
-    filch__permit_claim(model_pool);
+    filch__permit_claim(model_pool, NULL);
     mc_frames_are_dead();
     model_enter(3);
     model_leave();
@@ -115,7 +115,7 @@ static int needs_claimant(void *arg)
 
 static void *claims_and_signals(void *arg)
 {
-    filch__permit_claim(model_pool);
+    filch__permit_claim(model_pool, NULL);
     filch__store_release(&signals[0], 1);
     mc_futex_wake(&signals[0], 1);
     filch__permit_leave(model_pool);

@@ -161,7 +161,7 @@ MC_MODEL(deque_2x2,
 /* The retired ring is freed after a grace period, while thieves may still be in their sections. */
 static void reclaim(void)
 {
-    struct filch__ring *retired = filch__deque_take_retired(deque);
+    struct filch__deque_ring *retired = filch__deque_take_retired(deque);
     filch__reclaim_synchronize();
     filch__deque_free_retired(retired, &allocator);
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* stand_ins.c - in a model, what the runtime's lowest files are elsewhere: os.c, reclaim.c, overflow.c, process.c.
+/* stand_ins.c - in a model, what the runtime's lowest files are elsewhere: os.c, reclaim.c, overflow.c, process.c; spells.c, traces.c.
  *
  * Futexes, locks, threads and membarrier are the checker's. The clock stands still, until a timed wait ends: then it
- * is at that deadline. A read section is a count per thread; a grace period waits for each, and then all that was
- * done before it has happened before what follows. The clock and the sections are no steps of the model: what is done
- * between two steps is done at once.
+ * is at that deadline; but a model may let it run (model_clock). A read section is a count per thread; a grace period
+ * waits for each, and then all that was done before it has happened before what follows. Such a clock and the sections are
+ * no steps of the model: what is done between two steps is done at once.
  */
 #include "model.h"
 
 #include "overflow.h"
+#include "traces.h"
 
 #include <errno.h>
 
@@ -18,6 +19,7 @@ uint32_t filch__generation;
 const char *filch__os_cgroup_root;
 bool filch__os_barrier_works = true;
 bool model_starts_fail;
+uint64_t *model_clock;
 
 static uint64_t clock_ns;
 static int sections[THREADS];
@@ -26,6 +28,7 @@ static unseen void reset(void)
 {
     clock_ns = 1000;
     model_starts_fail = false;
+    model_clock = NULL;
     for (int i = 0; i < THREADS; i++)
         sections[i] = 0;
 }
@@ -78,9 +81,25 @@ void *model_aligned_alloc(size_t alignment, size_t size)
 
 /* ---- os.c ---- */
 
-unseen uint64_t filch__os_now_ns(void)
+static unseen uint64_t still_clock(void)
 {
     return clock_ns;
+}
+
+uint64_t filch__os_now_ns(void)
+{
+    return model_clock ? filch__add_seq_cst(model_clock, 1) : still_clock();
+}
+
+uint64_t filch__os_ticks_slow(void)
+{
+    return 1;
+}
+
+void filch__os_read_clocks(uint64_t *ret_ticks, uint64_t *ret_ns)
+{
+    *ret_ticks = 1;
+    *ret_ns = filch__os_now_ns();
 }
 
 unseen int filch__os_futex_wait(uint32_t *word, uint32_t expected, uint64_t deadline_ns)
@@ -167,6 +186,23 @@ int model_pthread_once(pthread_once_t *once, void (*run)(void))
 void filch__os_thread_name(const char *name)
 {
     (void)name;
+}
+
+int32_t filch__os_thread_id(void)
+{
+    return mc_self() + 1;
+}
+
+void *filch__os_map_data(size_t size, bool dense)
+{
+    (void)dense;
+    return mc_zalloc(size);
+}
+
+void filch__os_unmap_data(void *base, size_t size)
+{
+    (void)size;
+    mc_free(base);
 }
 
 /* For fork stacks: a strand's own stack is strands.c's. Nothing commits them page by page, and nothing is given back. */
@@ -294,10 +330,19 @@ unseen void filch__reclaim_synchronize(void)
     mc_grace();
 }
 
-/* ---- overflow.c, process.c ---- */
+/* ---- overflow.c, process.c, traces.c ---- */
 
 void filch__overflow_install(void)
 {
+}
+
+void filch__trace_environment(void)
+{
+}
+
+void filch__trace_pool_closes(struct filch_pool *pool)
+{
+    (void)pool;
 }
 
 void *filch__overflow_enter(void)
@@ -341,6 +386,29 @@ void filch__process_add(struct filch_pool *pool)
 }
 
 void filch__process_remove(struct filch_pool *pool)
+{
+    (void)pool;
+}
+
+/* ---- spells.c ---- */
+
+/* Where a worker's time goes is no part of any protocol but its own, which has a model (meters.c). */
+void filch__worker_turn_slow(struct filch__worker *worker, enum filch__spell spell)
+{
+    (void)worker, (void)spell;
+}
+
+void filch__worker_turn_to_rest(struct filch__worker *worker)
+{
+    (void)worker;
+}
+
+void filch__worker_turn_kept(struct filch__worker *worker)
+{
+    (void)worker;
+}
+
+void filch__pool_ran_out(struct filch_pool *pool)
 {
     (void)pool;
 }

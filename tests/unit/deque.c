@@ -175,7 +175,7 @@ Test(deque, retired_rings_are_handed_out_once, .timeout = TEST_TIMEOUT)
     deque_init(&deque, 1, 0);
     for (uintptr_t i = 1; i <= 20; i++)
         push(&deque, i);
-    struct filch__ring *rings = filch__deque_take_retired(&deque);
+    struct filch__deque_ring *rings = filch__deque_take_retired(&deque);
     cr_assert_not_null(rings);
     cr_assert_null(filch__deque_take_retired(&deque));
     filch__deque_free_retired(rings, &plain);

@@ -83,8 +83,8 @@ MUTANTS = [
       ["deque_1x2"],
       story="A slot read after the CAS in steal: by then the owner may have put another item there."),
     M("deque: steal loads the ring relaxed (D3)", "deque.c",
-      "struct filch__ring *ring = filch__load_acquire(&deque->ring);",
-      "struct filch__ring *ring = filch__load_relaxed(&deque->ring);",
+      "struct filch__deque_ring *ring = filch__load_acquire(&deque->ring);",
+      "struct filch__deque_ring *ring = filch__load_relaxed(&deque->ring);",
       ["deque_*grow"]),
     M("deque: grow publishes the ring relaxed (D3)", "deque.c",
       "filch__store_release(&deque->ring, ring);",
@@ -103,7 +103,7 @@ MUTANTS = [
              filch__store_relaxed(slot_at(deque->ring,""",
       """filch__index bottom = filch__load_relaxed(&deque->bottom);
          size_t capacity = deque->ring->capacity;
-         struct filch__ring *ring = deque->ring;
+         struct filch__deque_ring *ring = deque->ring;
          if ((size_t)(filch__distance)(bottom - deque->top_seen) + count > capacity) {
              deque->top_seen = filch__load_acquire(&deque->top);
              size_t need = (size_t)(filch__distance)(bottom - deque->top_seen) + count;

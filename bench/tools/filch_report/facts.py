@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""All that the report says about a trace, worked out once: the text, the page and the diagnosis read it here."""
+import statistics
+from bisect import bisect_right
+from collections import Counter, defaultdict
+
+from . import graph as graph_, latency
+from .account import Account, Load, Samples
+from .simulate import COUNTS, Plan
+from .tasks import Tasks
+from .trace import PARK, SEARCH, TASK, WORKER
+
+# The median of fewer hand-overs is not worth the name.
+FEW_HANDOVERS = 5
+# Microseconds: what is less is what rounding leaves of nothing.
+SHORTEST = 0.0005
+
+
+class Facts:
+    def __init__(self, trace, what_if=False):
+        self.trace = trace
+        self.account = Account(trace)
+        self.samples = Samples(trace, self.account)
+        self.load, self.tasks = Load(self.account), Tasks(trace)
+        self.histograms, self.own_histograms = latency.of(trace)
+        self.wall = trace.wall
+        self.limit = sum(int(pool.get("max_concurrency") or 0) for pool in self.used_pools()) or self.account.workers
+        self.processors = trace.processors
+        # A flight recorder keeps the last microseconds only; its counters are of the whole time.
+        self.keeps_last = float(trace.other.get("last_us") or 0.0)
+        self.cpu = float(trace.other.get("cpu_us") or 0.0)
+        self.graph = graph_.build(trace)
+        self.burden = measure_burden(trace)
+        self.walk = self.burdened = None
+        self.work = sum(stop - start for start, stop, _ in self.account.running)
+        if self.graph:
+            self.walk = graph_.Walk(self.graph)
+            self.burdened = graph_.Walk(self.graph, self.burden) if self.burden else None
+            self.work = self.graph.work
+        self.path = self.walk.path() if self.walk else []
+        self.what_if = self.simulate() if what_if and self.graph else []
+
+    def used_pools(self):
+        """Those that have run a task, or that a track has seen run one."""
+        pools = [pool for pool in self.trace.pools if (pool.get("stats") or {}).get("run")]
+        return pools or self.trace.pools
+
+    @property
+    def span(self):
+        return self.walk.span if self.walk else 0.0
+
+    @property
+    def parallelism(self):
+        return self.work / self.span if self.span > 0 else 0.0
+
+    @property
+    def burdened_parallelism(self):
+        return self.work / self.burdened.span if self.burdened and self.burdened.span > 0 else 0.0
+
+    @property
+    def usable(self):
+        """How many tasks can run at once: what limits the workers, the limit or the processors."""
+        return min([most for most in (self.limit, self.processors) if most], default=1)
+
+    @property
+    def utilisation(self):
+        """Of the processors' time, by the process's CPU clock."""
+        return self.cpu / (self.wall * self.processors) if self.wall > 0 and self.processors else 0.0
+
+    def critical_names(self):
+        """[(name, microseconds on the critical path, steps)], the longest first; and microseconds by instance."""
+        by_name, steps, by_instance = Counter(), Counter(), Counter()
+        for instance, low, high in self.path:
+            name = self.graph.name_of(instance)
+            by_name[name] += high - low
+            steps[name] += 1
+            by_instance[instance] += high - low
+        return [(name, time, steps[name]) for name, time in by_name.most_common() if time > SHORTEST], by_instance
+
+    def outside_on_path(self):
+        """Microseconds of the critical path that outside threads ran."""
+        return sum(high - low for instance, low, high in self.path if instance.outside)
+
+    def simulate(self):
+        """[(workers, microseconds)]. More workers than can be used change nothing, and are not tried."""
+        plan, found = Plan(self.graph), []
+        for workers in sorted({*COUNTS, self.limit} if 0 < self.limit <= COUNTS[-1] else COUNTS):
+            if found and found[-1][1] <= self.span * 1.0005:
+                found.append((workers, found[-1][1]))
+            else:
+                found.append((workers, plan.run(workers)))
+        return found
+
+    def at_best(self, workers):
+        """Microseconds: no schedule is shorter. at_worst: no greedy one is longer (Brent; Graham)."""
+        return max(self.work / workers, self.span)
+
+    def at_worst(self, workers):
+        return self.work / workers + self.span
+
+    def incomplete(self):
+        """Sentences that say what the trace lacks, and which figures suffer by it."""
+        found, trace = [], self.trace
+        if trace.cut:
+            found.append(f"The file is cut off or damaged at character {trace.cut}: what follows is not in the figures"
+                         + ("." if trace.complete_log else
+                            "; the graph is missing or lacks its end, so that work and span are too small or unknown."))
+        dropped = int(trace.other.get("dropped") or 0)
+        if dropped:
+            found.append(f"{dropped} events were dropped, as the rings were full: times in tasks, the lists of tasks, "
+                         "work and span are too small (the pools' counters and histograms are whole).")
+        counted = sum(int((pool.get("stats") or {}).get("run") or 0) for pool in trace.pools)
+        if counted > 1.01 * self.tasks.count and not trace.cut and not self.keeps_last:
+            found.append(f"The pools have counted {counted:,} tasks that ran, and {self.tasks.count:,} are in the "
+                         "trace.")
+        if self.graph and self.graph.unfinished and not trace.cut:
+            found.append(f"{self.graph.unfinished} tasks were still running at the end: they count for as long as they "
+                         "ran.")
+        if self.walk and self.walk.unresolved:
+            found.append(f"{self.walk.unresolved} waits lead to tasks whose ends are not in the trace: the span may be "
+                         "too small.")
+        if self.graph and self.graph.malformed:
+            found.append(f"{self.graph.malformed} rows of the graph could not be read.")
+        return found
+
+
+def measure_burden(trace):
+    """Microseconds that a hand-over to an idle track takes: the median over flows whose receiver had nothing to run
+    when they were sent. 0.0 when there are too few of them."""
+    by_track = defaultdict(list)
+    slices = trace.slices
+    receivers = {flow[3] for flow in trace.flows}
+    for row, kind in enumerate(slices.kind):
+        if slices.track[row] in receivers and (
+                kind == TASK or (kind == WORKER and trace.texts[slices.name[row]] not in (SEARCH, PARK))):
+            by_track[slices.track[row]].append((slices.start[row], slices.start[row] + slices.duration[row]))
+    starts = {}
+    for place, rows in by_track.items():
+        rows.sort()
+        starts[place] = [start for start, _ in rows]
+    found = []
+    for _, _, sent, place, received in trace.flows:
+        rows = by_track.get(place)
+        before = bisect_right(starts[place], received - 0.001) - 1 if rows else -1
+        if before < 0 or rows[before][1] <= sent:
+            found.append(received - sent)
+    return statistics.median(found) if len(found) >= FEW_HANDOVERS else 0.0
+
