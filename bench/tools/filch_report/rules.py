@@ -11,6 +11,7 @@ from .units import number, per_cent, plural, time
 
 # System calls by number where the kernel's table was not at hand: futex on x86-64 and on aarch64.
 FUTEX = ("futex", "202", "98")
+FEW_COUNTERS = 10
 GOOD, BAD, UNCLEAR = "good", "bad", "unclear"
 
 
@@ -97,9 +98,10 @@ def lock(facts):
     if share < 0.25 or facts.load.mean() < 1.3:
         return None
     get_on = facts.load.mean() * (1 - share)
+    gets = "gets" if number(get_on) == "1" else "get"
     sentence = (f"Tasks wait for a lock: {per_cent(share)} {of_task_time(facts)} is off the processor in futex, so "
-                f"that of {number(facts.load.mean())} tasks in progress {number(get_on)} {'gets' if number(get_on) == '1' else 'get'} on "
-                f"at a time{named(facts, FUTEX)}.")
+                f"that of {number(facts.load.mean())} tasks in progress {number(get_on)} {gets} on at a time"
+                f"{named(facts, FUTEX)}.")
     evidence = []
     if get_on < 1.35:
         evidence.append("About one task at a time gets on: the lock is held for most of a task, and more workers or a "
@@ -148,6 +150,10 @@ def free_processors(facts):
     return max(0.0, facts.processors - facts.load.mean() * on_cpu - between)
 
 
+def free_ones(facts, free):
+    return f"{number(free)} of {plural(facts.processors, 'processor')} {is_are(free)} free"
+
+
 def limit(facts):
     """All permits in use and tasks queued for two fifths of the time, a limit below the processors, and of these half a
     one free at least. With a limit at or above the processors it is not the limit, but what the tasks wait for."""
@@ -158,8 +164,9 @@ def limit(facts):
     share, queued, name, most = found
     permits = f"the only permit of pool {name} is" if most == 1 else f"all {most} permits of pool {name} are"
     sentence = (f"The limit is too low: {permits} in use for {per_cent(share)} of the time while {tasks_of(queued)} "
-                f"queued on average, and {number(free)} of {plural(facts.processors, 'processor')} {is_are(free)} free.")
-    return Finding("limit", sentence, advice=f"Raise max_concurrency of {name} from {most} to {facts.processors} at first.")
+                f"queued on average, and {free_ones(facts, free)}.")
+    return Finding("limit", sentence,
+                   advice=f"Raise max_concurrency of {name} from {most} to {facts.processors} at first.")
 
 
 def oversubscribed(facts):
@@ -208,10 +215,39 @@ def submitter(facts):
     workers = f"{number(busy)} of {facts.usable} workers are busy on average"
     if between >= 0.5 * own:
         each = between / max(1, len(depths) - 1)
-        return Finding("submitter", f"Tasks come too slowly: {inside}, as it submits one task each {time(each)}, and {workers}.",
-                       advice="Let tasks find and submit the work, or submit more with each call.")
+        return Finding("submitter", f"Tasks come too slowly: {inside}, as it submits one task each {time(each)}, and "
+                       f"{workers}.", advice="Let tasks find and submit the work, or submit more with each call.")
     return Finding("serial-part", f"A serial part outside the tasks takes the time: {inside}, and submits no task for "
                    f"most of it; {workers}.", advice="Make a task of it that runs beside the others.")
+
+
+def empty_queue(facts):
+    """Of the time from the first task to the last, the share with nothing queued in any pool; None without counters."""
+    rows = [args.get("queued", 0) for found in facts.trace.counters.values() for ts, args in found
+            if facts.load.first <= ts <= facts.load.last]
+    return sum(1 for queued in rows if not queued) / len(rows) if len(rows) >= FEW_COUNTERS else None
+
+
+def starved(facts):
+    """There would be parallelism enough, but what is to be done comes in bit by bit, from a thread that neither
+    computes nor waits for tasks in between: for three fifths of the time nothing is queued, and a quarter could run
+    more."""
+    empty, window = empty_queue(facts), facts.load.window
+    if not facts.walk or empty is None or empty < 0.6 or facts.parallelism < 2 * facts.usable \
+            or facts.load.mean() > 0.75 * facts.usable:
+        return None
+    submits = {instance: [ts for _, op, _, ts in instance.events or () if op == SUBMIT]
+               for instance in facts.graph.instances.values() if instance.outside}
+    thread = max(submits, key=lambda instance: len(submits[instance]), default=None)
+    times = submits.get(thread) or [0.0]
+    if times[-1] - times[0] < 0.6 * window:
+        return None
+    each, computes = (times[-1] - times[0]) / (len(times) - 1), thread.span / (times[-1] - times[0])
+    return Finding("starved", f"Too few tasks come: for {per_cent(empty)} of the time none is queued, while "
+                   f"{number(facts.load.mean())} of {facts.usable} that could run are running; "
+                   f"{facts.graph.name_of(thread)} submits one each {time(each)}, and computes for "
+                   f"{per_cent(min(1.0, computes))} of that time.",
+                   advice="Look at what this thread waits for: it is neither tasks nor the processor.")
 
 
 def small_tasks(facts):
@@ -260,7 +296,7 @@ def waiting_for_io(facts):
     advice = "Overlap more of it: a higher limit, or filch_blocking."
     if found and found[0] >= 0.4 and free >= 0.5:
         evidence.append(f"All {found[3]} permits of pool {found[2]} are in use for {per_cent(found[0])} of the time "
-                        f"with tasks queued, while {number(free)} of {plural(facts.processors, 'processor')} {is_are(free)} free.")
+                        f"with tasks queued, while {free_ones(facts, free)}.")
     return Finding("io", sentence, evidence, advice)
 
 
@@ -277,7 +313,8 @@ def some_lock(facts):
     if not share or share >= 0.25 or share - 2 * (share * (1 - share) / count) ** 0.5 < 0.1:
         return None
     return Finding("some-lock", f"Tasks wait for a lock for a part: {per_cent(share)} {of_task_time(facts)} is off the "
-                   f"processor in futex{named(facts, FUTEX)}.", advice="Shorten what is done under the lock, or split the lock.")
+                   f"processor in futex{named(facts, FUTEX)}.",
+                   advice="Shorten what is done under the lock, or split the lock.")
 
 
 def off_cpu(facts):
