@@ -185,9 +185,9 @@ static void check_no_section(const struct filch__strand *strand)
 static void enter_slot(struct filch__wait *wait)
 {
     struct filch__strand *strand = wait->strand;
+    filch__store_relaxed(&strand->stretch, strand->stretch + 2); /* each wait has one of its own */
     filch__strand_lock(strand);
     strand->waiting = wait;
-    filch__store_relaxed(&strand->stretch, strand->stretch + 2); /* each wait has one of its own */
     /* Under the lock: either a canceller finds the wait, or this finds the flag. */
     bool asked = filch__strand_asked_stop(strand);
     filch__strand_unlock(strand);
