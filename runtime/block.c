@@ -333,9 +333,9 @@ void filch__wait_block(struct filch__wait *wait)
     if (filch__waiter_fired(&wait->waiter))
         return;
     if (!strand || strand->blocking) {
+        filch__watch_outside(0);
         if (strand)
             filch__watchdog_poke(strand->pool);
-        filch__watch_outside(0);
         filch__waiter_sleep(&wait->waiter, wait->deadline_ns);
         filch__watch_outside(1);
         return;

@@ -376,8 +376,8 @@ static bool sleep_until_told(struct filch__worker *worker)
             filch__store_relaxed(&worker->token, FILCH__TOKEN_NONE);
             filch__worker_turn(worker, FILCH__SPELL_BUSY);
             worker->searching = worker->permit = true;
-            filch__watchdog_rouse(pool);
             filch__watch_worker(worker, FILCH__EVENT_FOUND);
+            filch__watchdog_rouse(pool);
             return true;
         case FILCH__TOKEN_RETIRE:
             filch__store_relaxed(&worker->token, FILCH__TOKEN_NONE);

@@ -115,8 +115,8 @@ static int run_node(struct carrier *carrier)
         return status;
     filch__store_relaxed(&strand->fn, node->fn);
     filch__store_relaxed(&strand->label, node->name);
-    filch__store_relaxed(&strand->stretch, strand->stretch + 2); /* each node is a body of its own to the watchdog */
     filch__watch_begin_part(strand, node, &carrier->watched);
+    filch__store_relaxed(&strand->stretch, strand->stretch + 2); /* each node is a body of its own to the watchdog */
     carrier->in_body = true;
     status = node->fn(node->data);
     carrier->in_body = false;

@@ -175,8 +175,10 @@ void filch__permit_pass(struct filch_pool *pool, enum filch__gate_park how)
         grant(pool);
 }
 
-static void claim(struct filch_pool *pool)
+static void claim(struct filch_pool *pool, struct filch__worker *worker)
 {
+    if (worker)
+        filch__worker_turn(worker, FILCH__SPELL_PERMIT);
     struct filch__claimant me = {0};
     filch__lock(&pool->claim_lock);
     bool admitted = filch__gate_claim(&pool->gate);
@@ -194,11 +196,8 @@ static void claim(struct filch_pool *pool)
 
 void filch__permit_claim(struct filch_pool *pool, struct filch__worker *worker)
 {
-    if (!filch__gate_try_admit(&pool->gate)) {
-        if (worker)
-            filch__worker_turn(worker, FILCH__SPELL_PERMIT);
-        claim(pool);
-    }
+    if (!filch__gate_try_admit(&pool->gate))
+        claim(pool, worker);
     filch__watchdog_rouse(pool);
 }
 
