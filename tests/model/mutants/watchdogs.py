@@ -39,13 +39,13 @@ MUTANTS = [
          look_at_bodies(pool);
          bool runs = somebody_runs(pool);
          if (runs)
-             pool->watchdog.quiet = false;
+             look_at_some_waits(pool);
          if (runs || !look_at_waits(pool) || !rest(pool))
              wind(pool);""",
       """look_at_bodies(pool);
          bool runs = somebody_runs(pool);
          if (runs)
-             pool->watchdog.quiet = false;
+             look_at_some_waits(pool);
          bool clear = !runs && look_at_waits(pool);
          (void)filch__cas_seq_cst(&pool->watching, &again, FILCH__WATCHING_TICKS);
          if (!clear || !rest(pool))
