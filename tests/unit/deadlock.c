@@ -26,6 +26,7 @@ struct player {
 struct circle {
     struct filch_pool *pool;
     struct filch_future *broken; /* what the callback cancels; or NULL */
+    uint64_t others;
     atomic_int go, found, seen;
     struct player player[TASKS];
     struct filch_future promise;
@@ -64,11 +65,14 @@ static void circle_begin(struct circle *circle, struct filch_pool_config config)
 
 static const char *const names[TASKS] = {"a", "b", "c", "d", "e", "f"};
 
-/* Waits as its player does, when all are there. */
+/* Waits as its player does, when all are there; the first one when the others wait, so that it closes the circle. */
 static int play(void *data)
 {
     struct player *player = data;
-    wait_until(atomic_load(&player->circle->go));
+    struct circle *circle = player->circle;
+    wait_until(atomic_load(&circle->go));
+    if (player == &circle->player[0])
+        wait_until(stats_of(circle->pool).suspended >= circle->others);
     return player->wait(player->circle);
 }
 
@@ -151,6 +155,7 @@ static void circle_end(struct circle *circle, int tasks)
 static void play_out(struct circle *circle, int tasks)
 {
     circle->broken = future_of(circle, 0);
+    circle->others = (uint64_t)tasks - 1;
     atomic_store(&circle->go, 1);
     for (int i = 0; i < tasks; i++)
         (void)filch_wait(future_of(circle, i));
@@ -179,7 +184,7 @@ Test(deadlock, two_that_wait_for_each_other, .timeout = TEST_TIMEOUT)
 Test(deadlock, three_and_one_behind_them, .timeout = TEST_TIMEOUT)
 {
     static struct circle circle;
-    circle_begin(&circle, (struct filch_pool_config){.max_concurrency = 1});
+    circle_begin(&circle, as_is);
     add(&circle, 0, wait_for_b);
     add(&circle, 1, wait_for_c);
     add(&circle, 2, wait_for_a);
