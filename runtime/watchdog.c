@@ -2,6 +2,7 @@
 #include "watchdog.h"
 
 #include "deadlock.h"
+#include "watch.h"
 
 enum { TICKS_PER_REPORT = 4, LEAST_NS = 1000000 };
 
@@ -30,6 +31,7 @@ static void report(struct filch_pool *pool, struct filch__sight *sight, uint64_t
 {
     filch__store_relaxed(&sight->reported, 1);
     filch__add_relaxed(&pool->watchdog.long_running, 1);
+    filch__watch_stuck();
     if (pool->config.stuck)
         pool->config.stuck(pool->config.ctx,
                            &(struct filch_stuck){.name = sight->label, .fn = sight->fn, .running_ns = running_ns});
@@ -127,6 +129,7 @@ static bool look_at_waits(struct filch_pool *pool)
     enum filch__deadlock found = filch__deadlock_find(pool, &deadlock);
     if (found == FILCH__DEADLOCK_FOUND) {
         filch__add_relaxed(&watchdog->deadlocks, 1);
+        filch__watch_stuck();
         if (pool->config.deadlock)
             pool->config.deadlock(pool->config.ctx, &deadlock);
         filch__deadlock_free(pool, &deadlock);
