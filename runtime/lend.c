@@ -44,8 +44,10 @@ static struct filch__wakeup look(struct filch__timer *timer)
     if (record->stuck)
         return (struct filch__wakeup){give_back, pool}; /* once more, after a wait: reported already */
     record->stuck = true;
-    pool->stuck = (struct filch_stuck){
-        .name = record->name, .fn = record->future->priv.fn, .running_ns = record->timeout_ns + grace_ns(record), .timed_out = true};
+    pool->stuck = (struct filch_stuck){.name = record->name,
+                                       .fn = record->future->priv.fn,
+                                       .running_ns = record->timeout_ns + grace_ns(record),
+                                       .timed_out = true};
     return (struct filch__wakeup){report_and_give_back, pool};
 }
 

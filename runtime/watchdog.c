@@ -33,8 +33,7 @@ static void report(struct filch_pool *pool, struct filch__sight *sight, uint64_t
     filch__add_relaxed(&pool->watchdog.long_running, 1);
     filch__watch_stuck();
     if (pool->config.stuck)
-        pool->config.stuck(pool->config.ctx,
-                           &(struct filch_stuck){.name = sight->label, .fn = sight->fn, .running_ns = running_ns});
+        pool->config.stuck(pool->config.ctx, &pool->stuck);
 }
 
 /* What is read here may be of two bodies, one after the other; then the next look sees another one, and it is not taken
