@@ -39,8 +39,6 @@ const struct filch__figure filch__figures[] = {
     {FIELD(permit_ns), true, "filch_permit_nanoseconds", "Time that workers waited for a permit."},
     {FIELD(blocked_ns), true, "filch_blocked_nanoseconds", "Time that tasks blocked their worker's thread."},
     {FIELD(lifetime_ns), true, "filch_lifetime_nanoseconds", "Time that workers have lived."},
-    {FIELD(long_running), true, "filch_tasks_long_running", "Tasks that ran for stuck_after_ns without a wait."},
-    {FIELD(deadlocks), true, "filch_deadlocks", "Sets of tasks that waited for each other for ever."},
     {FIELD(queue_depth), false, "filch_queued_tasks", "Tasks accepted and not started."},
     {FIELD(held), false, "filch_held_tasks", "Tasks that wait for predecessors, or for a permit of a gate."},
     {FIELD(suspended), false, "filch_suspended_tasks", "Tasks that wait."},

@@ -31,6 +31,9 @@ static void report(struct filch_pool *pool, struct filch__sight *sight, uint64_t
 {
     filch__store_relaxed(&sight->reported, 1);
     filch__add_relaxed(&pool->watchdog.long_running, 1);
+    filch__lock(&pool->keeper.lock);
+    pool->stuck = (struct filch_stuck){.name = sight->label, .fn = sight->fn, .running_ns = running_ns};
+    filch__unlock(&pool->keeper.lock);
     filch__watch_stuck();
     if (pool->config.stuck)
         pool->config.stuck(pool->config.ctx, &pool->stuck);

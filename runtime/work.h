@@ -278,7 +278,6 @@ struct filch_pool {
     uint32_t dropping; /* somebody is in filch__crew_drop_stranded */
     uint64_t stuck_tasks;
     struct filch_stuck stuck; /* written by the timekeeper, under its lock: the last one */
-    void (*recorder)(void);   /* told of each, and of deadlocks; or NULL */
     uint32_t kept; /* workers that rest for the limit, and not yet for want of work */
     uint64_t failed_starts;
     uint64_t requeued;                                        /* times that the entry queue has counted a task again */
