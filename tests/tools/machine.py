@@ -19,6 +19,11 @@ def off(us, call):
     return "off", us, call
 
 
+def sleep(us):
+    """Of the outside thread: no time of its own."""
+    return "sleep", us
+
+
 def lock(us):
     """Waits for the one lock, and holds it while it computes."""
     return "lock", us
@@ -38,28 +43,21 @@ def wait(id_):
     return "wait", id_
 
 
-def poll(id_):
-    """As the outside thread waits that sleeps in poll until a result is there: the clock runs on, and is its depth."""
-    return "wait", id_, True
-
-
 class Task:
     def __init__(self, id_, body, name, note=None):
         self.id, self.body, self.name, self.note = id_, body, name, note
         self.depth = self.work = 0.0
         self.n, self.ended, self.submitted, self.queued, self.needs, self.waiters = 0, False, 0.0, None, 0, []
-        self.track, self.started, self.answer, self.suspended, self.giver, self.polls_since = [None] * 6
+        self.track, self.started, self.answer, self.suspended, self.giver = [None] * 5
 
 
 class Machine:
     """processors is what the trace claims; `workers` tasks run at once at most, which is the limit as well. A thread
     that can run has a processor for `speed` of the time."""
 
-    def __init__(self, workers, processors=None, gap=0.0, handover=0.0, sample_every=5000.0, speed=1.0,
-                 samples_outside=False):
+    def __init__(self, workers, processors=None, gap=0.0, handover=0.0, sample_every=5000.0, speed=1.0):
         self.workers, self.processors, self.gap, self.handover = workers, processors or workers, gap, handover
         self.pool, self.sample_every, self.speed = "batch", sample_every, speed
-        self.samples_outside = samples_outside
         self.now, self.turn, self.heap, self.queue, self.free = 0.0, 0, [], deque(), list(range(1, workers + 1))[::-1]
         self.idle_since = {tid: 0.0 for tid in self.free}
         self.events, self.rows, self.names, self.next, self.lock_free, self.flow = [], [], [], 1, 0.0, 0
@@ -208,6 +206,9 @@ class Machine:
     def do_off(self, task, us, call):
         self.spend(task, us, False, call)
 
+    def do_sleep(self, task, us):
+        self.at(self.now + us, self.step, task)
+
     def do_fork(self, task, work, span):
         self.spend(task, work, True, worth=span)
 
@@ -224,8 +225,7 @@ class Machine:
         task.answer = self.make(task, *what)
         self.at(self.now, self.step, task)
 
-    def do_wait(self, task, target, polls=False):
-        task.polls_since = self.now if polls else None
+    def do_wait(self, task, target):
         if target.ended:
             self.row(3, self.now, task.id, task.depth, target.id)
             self.at(self.now, self.step, task)
@@ -247,9 +247,6 @@ class Machine:
             self.stop(task, "done")
             self.ran += 1
         for kind, waiter in task.waiters:
-            if kind == "wait" and waiter.polls_since is not None:
-                self.states.append((waiter.track, waiter.polls_since, self.now, False, "poll", 0))
-                waiter.depth += self.now - waiter.polls_since
             if kind == "need":
                 waiter.needs -= 1
                 if not waiter.needs:
@@ -269,7 +266,7 @@ class Machine:
         """Counters and samples at each tick, from what was noted."""
         events, by_track = [], {}
         for state in sorted(self.states):
-            if state[0] == self.outside and not self.samples_outside:
+            if state[0] == self.outside:
                 continue
             by_track.setdefault(state[0], []).append(state)
         place, tick = 0, self.sample_every / 2

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Programs for the machine on paper: shapes whose work and span are known in closed form, and planted faults."""
-from machine import Machine, fork, lock, off, poll, run, submit, wait
+from machine import Machine, fork, lock, off, run, sleep, submit, wait
 
 MS = 1000.0
 
@@ -138,17 +138,14 @@ def io_and_low_limit():
     return Machine(2, 2).run(all_of(tasks))
 
 
-def main_loop(works=0.0, **more):
-    """A main thread that polls for each result, and works on it."""
+def sleepy_submitter():
+    """Tasks come from a network, as it were."""
     def body():
-        tasks = []
         for _ in range(100):
-            tasks.append((yield submit(once(run(5 * MS)), "do_file")))
-        for task in tasks:
-            yield poll(task)
-            if works:
-                yield run(works)
-    return Machine(4, **more).run(body)
+            yield sleep(4.95 * MS)
+            yield run(0.05 * MS)
+            yield submit(once(run(3 * MS)), "request")
+    return Machine(4).run(body)
 
 
 def half_busy():

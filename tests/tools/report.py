@@ -114,34 +114,6 @@ class Rows(WithFiles):
         self.assertEqual((facts.span, graph.Walk(facts.graph, 7.0).span), (90, 90 + 3 * 7))
 
 
-class OutsideWaits(WithFiles):
-    """A thread that sleeps in poll until results are there does not become the longest chain."""
-
-    def test_found_by_the_cpu_time_that_is_left(self):
-        facts = self.facts(programs.main_loop())
-        self.assertAlmostEqual(facts.outside_waits[0], 125 * MS, delta=1)
-        self.assertAlmostEqual(facts.span, 5 * MS, delta=1)
-        self.assertIn("thread main waited for tasks outside of filch's calls", " ".join(diagnosis.diagnose(facts)[2]))
-
-    def test_found_by_samples(self):
-        trace = programs.main_loop(samples_outside=True).trace()
-        trace["otherData"]["cpu_us"] *= 10
-        self.assertAlmostEqual(self.facts(trace).span, 5 * MS, delta=1)
-
-    def test_a_thread_that_works_keeps_its_time(self):
-        for more in ({"samples_outside": True}, {}):
-            facts = self.facts(programs.main_loop(works=4 * MS, **more))
-            self.assertEqual(facts.outside_waits, {})
-            # To the last result; what comes after it has no row.
-            self.assertAlmostEqual(facts.span, 401 * MS, delta=1)
-
-    def test_a_submitter_that_sleeps_keeps_its_time(self):
-        """Nothing says that it waits for tasks."""
-        trace = programs.slow_submitter().trace()
-        trace["otherData"]["cpu_us"] = 300 * MS
-        self.assertAlmostEqual(self.facts(trace).span, 601 * MS, delta=1)
-
-
 class Totals(WithFiles):
     def test_every_moment_has_one_heading(self):
         for program in (programs.healthy, programs.huge_at_end, programs.small_tasks):
@@ -286,6 +258,9 @@ class Diagnosis(WithFiles):
 
     def test_slow_submitter(self):
         self.check(programs.slow_submitter, "submitter", "thread main", "each 2.0")
+
+    def test_submitter_that_sleeps(self):
+        self.check(programs.sleepy_submitter, "starved", "thread main submits one each 5.00 ms", "1 % of that time")
 
     def test_serial_part(self):
         self.check(programs.serial_part, "serial-part", "thread main runs for 800 ms")

@@ -181,6 +181,12 @@ class Files(WithFiles):
         done = self.command(self.file(written(trace)))
         self.assertIn("1234 events were dropped", " ".join(done.stdout.split()))
 
+    def test_tasks_that_are_missing_are_told(self):
+        trace = programs.files(100, 10.0, 2).trace()
+        self.assertNotIn("have counted", self.command(self.file(written(trace))).stdout)
+        trace["otherData"]["pools"][0]["stats"]["run"] = 103
+        self.assertIn("have counted 103 tasks that ran, and 100 are", self.command(self.file(written(trace))).stdout)
+
     def test_pieces_do_not_matter(self):
         """Numbers and strings that lie across the borders of what is read at once."""
         whole = written(programs.tree(3, 70.0, 30.0, 20.0).trace())

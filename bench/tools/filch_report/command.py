@@ -30,7 +30,7 @@ what the page says
                   tasks. What tasks did is sampled each few milliseconds: on CPU, waiting for a
                   processor, or off CPU in a system call; futex is a lock or a condition variable.
   Parallelism     work: the time of all tasks. span: the longest chain of them, where each starts
-                  when what it depends on is done (a thread outside the pools counts by the clock).
+                  when what it depends on is done (of threads outside the pools, what they compute counts).
                   parallelism: work / span, the most workers that can be busy on average. burdened:
                   each hand-over to another worker on the chain costs the median of those that were
                   measured with the receiver idle.

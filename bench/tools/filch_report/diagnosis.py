@@ -12,8 +12,8 @@ from .trace import UNKNOWN_CALL
 from .units import number, per_cent, plural, time
 
 RULES = (rules.nothing_ran, rules.lock, rules.lone_task, rules.limit, rules.oversubscribed, rules.gate, rules.submitter,
-         rules.small_tasks, rules.little_parallelism, rules.waiting_for_io, rules.unknown_machine, rules.healthy,
-         rules.some_lock)
+         rules.starved, rules.small_tasks, rules.little_parallelism, rules.waiting_for_io, rules.unknown_machine,
+         rules.healthy, rules.some_lock)
 
 # Findings that say nothing new beside these.
 IMPLIED = {"parallelism": ("long-task", "submitter", "serial-part")}
@@ -65,10 +65,6 @@ def remarks_on_trace(facts):
     if samples.enough and samples.share(UNKNOWN_CALL) > 0.1:
         found.append(f"Tasks were off the processor for {per_cent(samples.share(UNKNOWN_CALL))} of their time, and the "
                      "kernel did not tell what for.")
-    for id_, waited in facts.outside_waits.items():
-        if waited > 0.05 * facts.wall:
-            found.append(f"{facts.graph.name_of(facts.graph.get(id_))} waited for tasks outside of filch's calls, as "
-                         f"in poll, for {time(waited)}: this is not counted as its own time.")
     cost = float(facts.trace.other.get("event_ns") or 0) * facts.trace.events / 1000
     if facts.account.total and cost > 0.05 * facts.account.total:
         found.append(f"Tracing took about {per_cent(cost / facts.account.total)} of the workers' time.")

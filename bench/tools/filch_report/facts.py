@@ -4,7 +4,7 @@ import statistics
 from bisect import bisect_right
 from collections import Counter, defaultdict
 
-from . import graph as graph_, latency, outside
+from . import graph as graph_, latency
 from .account import Account, Load, Samples
 from .simulate import COUNTS, Plan
 from .tasks import Tasks
@@ -19,7 +19,8 @@ SHORTEST = 0.0005
 class Facts:
     def __init__(self, trace, what_if=False):
         self.trace = trace
-        self.account, self.samples = Account(trace), Samples(trace)
+        self.account = Account(trace)
+        self.samples = Samples(trace, self.account)
         self.load, self.tasks = Load(self.account), Tasks(trace)
         self.histograms, self.own_histograms = latency.of(trace)
         self.wall = trace.wall
@@ -28,8 +29,7 @@ class Facts:
         # A flight recorder keeps the last microseconds only; its counters are of the whole time.
         self.keeps_last = float(trace.other.get("last_us") or 0.0)
         self.cpu = float(trace.other.get("cpu_us") or 0.0)
-        self.outside_waits = {}
-        self.graph = graph_.build(trace, self.without_outside_waits)
+        self.graph = graph_.build(trace)
         self.burden = measure_burden(trace)
         self.walk = self.burdened = None
         self.work = sum(stop - start for start, stop, _ in self.account.running)
@@ -39,11 +39,6 @@ class Facts:
             self.work = self.graph.work
         self.path = self.walk.path() if self.walk else []
         self.what_if = self.simulate() if what_if and self.graph else []
-
-    def without_outside_waits(self, rows):
-        left = max(0.0, self.cpu - self.samples.ran) if self.cpu and self.samples.enough else None
-        rows, self.outside_waits = outside.without_waits(self.trace, rows, left)
-        return rows
 
     def used_pools(self):
         """Those that have run a task, or that a track has seen run one."""
@@ -114,6 +109,10 @@ class Facts:
         if dropped:
             found.append(f"{dropped} events were dropped, as the rings were full: times in tasks, the lists of tasks, "
                          "work and span are too small (the pools' counters and histograms are whole).")
+        counted = sum(int((pool.get("stats") or {}).get("run") or 0) for pool in trace.pools)
+        if counted > 1.01 * self.tasks.count and not trace.cut and not self.keeps_last:
+            found.append(f"The pools have counted {counted:,} tasks that ran, and {self.tasks.count:,} are in the "
+                         "trace.")
         if self.graph and self.graph.unfinished and not trace.cut:
             found.append(f"{self.graph.unfinished} tasks were still running at the end: they count for as long as they "
                          "ran.")

@@ -109,14 +109,14 @@ def add_row(graph, row):
         get(row[2]).add(row[3], COMPLETE, target, ts)
 
 
-def build(trace, prepare=lambda rows: rows):
-    """The graph of a trace that has a log, or None. prepare: what is done to its sorted rows before."""
+def build(trace):
+    """The graph of a trace that has a log, or None."""
     if not trace.log:
         return None
     graph = Graph(trace.names)
     rows = [row for row in trace.log if is_whole(row)]
     graph.malformed = len(trace.log) - len(rows)
-    graph.rows = prepare(sorted(rows, key=lambda row: row[1]))
+    graph.rows = sorted(rows, key=lambda row: row[1])
     for row in graph.rows:
         add_row(graph, row)
     finish(graph, trace)

@@ -11,6 +11,7 @@ from .units import number, per_cent, plural, time
 
 # System calls by number where the kernel's table was not at hand: futex on x86-64 and on aarch64.
 FUTEX = ("futex", "202", "98")
+FEW_COUNTERS = 10
 GOOD, BAD, UNCLEAR = "good", "bad", "unclear"
 
 
@@ -218,6 +219,35 @@ def submitter(facts):
                        f"{workers}.", advice="Let tasks find and submit the work, or submit more with each call.")
     return Finding("serial-part", f"A serial part outside the tasks takes the time: {inside}, and submits no task for "
                    f"most of it; {workers}.", advice="Make a task of it that runs beside the others.")
+
+
+def empty_queue(facts):
+    """Of the time from the first task to the last, the share with nothing queued in any pool; None without counters."""
+    rows = [args.get("queued", 0) for found in facts.trace.counters.values() for ts, args in found
+            if facts.load.first <= ts <= facts.load.last]
+    return sum(1 for queued in rows if not queued) / len(rows) if len(rows) >= FEW_COUNTERS else None
+
+
+def starved(facts):
+    """There would be parallelism enough, but what is to be done comes in bit by bit, from a thread that neither
+    computes nor waits for tasks in between: for three fifths of the time nothing is queued, and a quarter could run
+    more."""
+    empty, window = empty_queue(facts), facts.load.window
+    if not facts.walk or empty is None or empty < 0.6 or facts.parallelism < 2 * facts.usable \
+            or facts.load.mean() > 0.75 * facts.usable:
+        return None
+    submits = {instance: [ts for _, op, _, ts in instance.events or () if op == SUBMIT]
+               for instance in facts.graph.instances.values() if instance.outside}
+    thread = max(submits, key=lambda instance: len(submits[instance]), default=None)
+    times = submits.get(thread) or [0.0]
+    if times[-1] - times[0] < 0.6 * window:
+        return None
+    each, computes = (times[-1] - times[0]) / (len(times) - 1), thread.span / (times[-1] - times[0])
+    return Finding("starved", f"Too few tasks come: for {per_cent(empty)} of the time none is queued, while "
+                   f"{number(facts.load.mean())} of {facts.usable} that could run are running; "
+                   f"{facts.graph.name_of(thread)} submits one each {time(each)}, and computes for "
+                   f"{per_cent(min(1.0, computes))} of that time.",
+                   advice="Look at what this thread waits for: it is neither tasks nor the processor.")
 
 
 def small_tasks(facts):

@@ -9,7 +9,7 @@ const tip = section.querySelector(".tip"), details = section.querySelector(".det
 const GUTTER_WIDE = 120, GUTTER_NARROW = 74, AXIS = 24, ROW = 18, GAP = 6, CHART = 44, UTILISATION = 64;
 const ENDS = ["", "done", "waits", "yields", "blocks", "went on when the trace ended", "runs another inside"];
 const RANKS = ["task", "spawned child", "blocked", "searches", "waits for a permit", "parked",
-    "own time, outside tasks", "waits for tasks"];
+    "own time, outside tasks", "waits or sleeps"];
 const HEADINGS = ["tasks", "tasks", "blocked", "search", "permit", "park", "between", "park"];
 const COLOURS = 10;
 // Rows of nested slices that a canvas may have, over all tracks.
