@@ -289,6 +289,7 @@ class Diagnosis(WithFiles):
     def test_a_lock_on_a_machine_that_others_use(self):
         """What other processes take does not hide it."""
         self.check(programs.lock_on_shared_machine, "lock", "time without a processor left aside")
+        self.check(programs.lock_half_seen, "lock", "time without a processor left aside")
 
     def test_no_claim_where_tasks_had_no_processor_and_samples_are_few(self):
         def program():

@@ -91,11 +91,26 @@ def of_task_time(facts):
     return "of the task time" + (", time without a processor left aside," if facts.samples.share(NO_CPU) > 0.1 else "")
 
 
+def short_of_processors(facts):
+    return facts.samples.share(NO_CPU) >= 0.25
+
+
+def beyond_chance(facts, share, least):
+    """The share less two standard errors, of the samples that are left without those of no processor."""
+    count = facts.samples.count * (1 - facts.samples.share(NO_CPU))
+    return bool(share) and share - 2 * (share * (1 - share) / count) ** 0.5 >= least
+
+
 def lock(facts):
     """A quarter of the task time in futex cannot be chance: with n samples the error is at most 1/sqrt(n), and there
-    are at least twenty. A lock that serialises lets about one task get on, although more are in progress."""
+    are at least twenty. A lock that serialises lets about one task get on, although more are in progress. Where others
+    take the processors, who has been woken at the lock waits for a processor then, and that is what its samples say:
+    a seventh is enough there, beyond chance."""
     share = facts.samples.share_when_let(FUTEX)
-    if share < 0.25 or facts.load.mean() < 1.3:
+    enough = share >= 0.25
+    if short_of_processors(facts):
+        enough = share >= 0.15 and beyond_chance(facts, share, 0.1)
+    if not enough or facts.load.mean() < 1.3:
         return None
     get_on = facts.load.mean() * (1 - share)
     gets = "gets" if number(get_on) == "1" else "get"
@@ -143,9 +158,10 @@ def lone_task(facts):
 
 
 def free_processors(facts):
-    """How many processors the tasks and the workers between tasks leave free, from the first task to the last."""
-    account, window = facts.account, facts.load.window
-    on_cpu = facts.samples.share(ON_CPU) if facts.samples.enough else 1.0
+    """How many processors the tasks and the workers between tasks leave free, from the first task to the last. What is
+    ready to run would not be without a processor if that one were free."""
+    account, window, samples = facts.account, facts.load.window, facts.samples
+    on_cpu = samples.share(ON_CPU) + samples.share(NO_CPU) if samples.enough else 1.0
     between = (account.times[BETWEEN] + account.times[SEARCHES]) / window if window else 0.0
     return max(0.0, facts.processors - facts.load.mean() * on_cpu - between)
 
@@ -172,7 +188,7 @@ def limit(facts):
 def oversubscribed(facts):
     """A quarter of the task time spent ready to run without a processor."""
     share = facts.samples.share(NO_CPU)
-    if not facts.samples.enough or share < 0.25 or not facts.processors:
+    if not facts.samples.enough or not short_of_processors(facts) or not facts.processors:
         return None
     if facts.utilisation >= 0.8 and facts.load.mean() > facts.processors:
         sentence = (f"More tasks run than there are processors: {number(facts.load.mean())} at a time on "
@@ -308,9 +324,9 @@ def unknown_machine(facts):
 
 
 def some_lock(facts):
-    """A loss worth a remark: a tenth of the task time, beyond two standard errors."""
-    share, count = facts.samples.share_when_let(FUTEX), facts.samples.count * (1 - facts.samples.share(NO_CPU))
-    if not share or share >= 0.25 or share - 2 * (share * (1 - share) / count) ** 0.5 < 0.1:
+    """A loss worth a remark: a twentieth of the task time, beyond chance."""
+    share = facts.samples.share_when_let(FUTEX)
+    if lock(facts) or not beyond_chance(facts, share, 0.05):
         return None
     return Finding("some-lock", f"Tasks wait for a lock for a part: {per_cent(share)} {of_task_time(facts)} is off the "
                    f"processor in futex{named(facts, FUTEX)}.",
