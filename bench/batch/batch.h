@@ -166,7 +166,6 @@ const char *file_error_text(const struct file *file);
 /* fault.c. False: there is no such fault. */
 bool fault_parse(const char *name, enum fault *ret_fault);
 /* Before and after the job: the long file, which becomes the last root. 0 or a negative errno. */
-enum { TAIL_RECORDS = 5000000 }; /* of about 54 bytes */
 int fault_open(struct options *options);
 void fault_close(struct options *options);
 /* Around the hashing and compressing of each file. */

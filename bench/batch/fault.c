@@ -15,6 +15,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* The block is longer than the window in which zstd looks for repetitions at its default level. */
+enum { TAIL_BLOCK = 4 << 20, TAIL_BLOCKS = 64 };
+
 static bool locked; /* set before any thread exists */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char *tail; /* path of the long file, or NULL */
@@ -44,18 +47,40 @@ void fault_leave(void)
         pthread_mutex_unlock(&lock);
 }
 
-/* Numbered records with one random field: they compress to about a fifth, at the speed of real text. */
-static int write_records(FILE *out)
+/* Records with a random field or two: they compress to about a fifth, at the speed of real text. */
+static void fill(char block[TAIL_BLOCK])
 {
     uint64_t random = 88172645463325252u;
-    for (unsigned record = 0; record < TAIL_RECORDS; record++) {
+    for (size_t at = 0; at < TAIL_BLOCK;) {
+        char record[80];
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
-        fprintf(out, "%09u request path=/%u/%u status=%u bytes=%llu\n", record, (unsigned)(random >> 60),
-                (unsigned)(random >> 40 & 1023), random & 7 ? 200u : 404u, (unsigned long long)(random & 0xffffff));
+        int length =
+            snprintf(record, sizeof record, "request path=/%u/%u status=%u bytes=%u\n", (unsigned)(random >> 60),
+                     (unsigned)(random >> 40 & 1023), random & 7 ? 200u : 404u, (unsigned)random & 0xffffff);
+        size_t left = TAIL_BLOCK - at, size = (size_t)length < left ? (size_t)length : left;
+        memcpy(block + at, record, size);
+        at += size;
     }
-    return ferror(out) ? -EIO : 0;
+}
+
+static int write_blocks(int fd)
+{
+    char *block = malloc(TAIL_BLOCK);
+    int error = block ? 0 : -ENOMEM;
+    if (block)
+        fill(block);
+    for (size_t left = (size_t)TAIL_BLOCKS * TAIL_BLOCK; left > 0 && !error;) {
+        size_t rest = left % TAIL_BLOCK ? left % TAIL_BLOCK : TAIL_BLOCK;
+        ssize_t n = write(fd, block + TAIL_BLOCK - rest, rest);
+        if (n > 0)
+            left -= (size_t)n;
+        else if (n == 0 || errno != EINTR)
+            error = n ? -errno : -EIO;
+    }
+    free(block);
+    return error;
 }
 
 static int make_tail(void)
@@ -72,13 +97,8 @@ static int make_tail(void)
         tail = NULL;
         return error;
     }
-    FILE *out = fdopen(fd, "w");
-    if (!out) {
-        close(fd);
-        return -ENOMEM;
-    }
-    int error = write_records(out);
-    return fclose(out) ? -EIO : error;
+    int error = write_blocks(fd);
+    return close(fd) && !error ? -errno : error;
 }
 
 static char **with_tail(struct options *options)

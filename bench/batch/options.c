@@ -30,9 +30,8 @@ static const char usage_rest[] =
     "  -h, --help, -V, --version\n"
     "\n"
     "For docs/profiling.md:\n"
-    "      --fault NAME         slow the job down: lock (one mutex around the work on each file), tail (a file of 270 "
-    "MB\n"
-    "                           comes last); none by default. A limit that is too low is -j 1\n"
+    "      --fault NAME         slow the job down: lock (one mutex around the work on each file) or tail (a file of\n"
+    "                           268 MB comes last); none by default. A limit that is too low is -j 1\n"
     "\n"
     "Ctrl-C stops after the files in progress are interrupted and prints what was done; a second one ends at once.\n"
     "Exit status: 0 all files done, 1 errors, 2 wrong usage, 130 interrupted (143: terminated).\n";

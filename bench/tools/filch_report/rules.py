@@ -135,7 +135,7 @@ def lone_task(facts):
     if alone < 0.15 * window or alone < 0.6 * load.at[1] or rest <= 0:
         return None
     others = (load.mean() * window - alone) / rest
-    if others < 1.3:
+    if others < 1.2:
         return None
     task = facts.tasks.whole(id_)
     at_end = load.alone_until[id_] >= load.last - 0.05 * window
