@@ -101,6 +101,11 @@ def huge_at_end():
     return Machine(4, handover=8.0).run(all_of(tasks))
 
 
+def huge_at_first():
+    tasks = [(once(run(5 * MS)), "do_file", f"dir/file{place}") for place in range(200)]
+    return Machine(4, handover=8.0).run(all_of([(once(run(600 * MS)), "do_file", "dir/huge")] + tasks))
+
+
 def slow_submitter():
     tasks = [(once(run(1 * MS)), "do_file", None) for _ in range(300)]
     return Machine(4, handover=5.0).run(all_of(tasks, between=2 * MS))

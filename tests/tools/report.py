@@ -256,6 +256,9 @@ class Diagnosis(WithFiles):
         self.check(programs.huge_at_end, "long-task", "at the end", 'dir/huge & <b>big</b> "file"</script>', "600 ms",
                    "100 % of the critical path", "started 250 ms")
 
+    def test_huge_task_that_came_first(self):
+        self.check(programs.huge_at_first, "long-task", "Split it: it was among the first")
+
     def test_slow_submitter(self):
         self.check(programs.slow_submitter, "submitter", "thread main", "each 2.0")
 

@@ -149,12 +149,14 @@ def lone_task(facts):
         if own >= 0.4 * facts.span:
             evidence.append(f"It is {per_cent(own / facts.span)} of the critical path: no number of workers makes the "
                             f"run shorter than {time(facts.span)}.")
-    late = task.start - load.first
+    late, advice = task.start - load.first, "Start the longest task first, or split it."
     bound = max(task.ran, load.mean() * window / facts.usable)
     if late > 0.1 * window and bound < 0.9 * window:
         evidence.append(f"It started {time(late)} after the first task; had it started first, all could have been done "
                         f"in about {time(bound)} instead of {time(window)}.")
-    return Finding("long-task", sentence, evidence, "Start the longest task first, or split it.")
+    elif late <= 0.1 * window:
+        advice = "Split it: it was among the first to start."
+    return Finding("long-task", sentence, evidence, advice)
 
 
 def free_processors(facts):
