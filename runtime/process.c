@@ -91,6 +91,7 @@ void filch__process_add(struct filch_pool *pool)
     if (pools)
         pools->previous_open = pool;
     pools = pool;
+    pool->recorder = filch__trace_stuck;
     filch__trace_pool_opens(pool);
     filch__unlock(&lock);
 }

@@ -16,6 +16,7 @@
 #define FILCH_WATCH_H
 
 #include "probe.h"
+#include "traces.h"
 #include "work.h"
 
 enum { FILCH__SAMPLE_EVERY = 256, FILCH__SAMPLE_WAITS = 64, FILCH__NOTE_MOST = 120 };
@@ -230,6 +231,14 @@ static inline void filch__watch_gate(uint64_t since_ns)
     (void)since_ns;
 #else
     filch__watch_gate_slow(since_ns);
+#endif
+}
+
+/* A task was found stuck, or a set of them: what a flight recorder is for. */
+static inline void filch__watch_stuck(void)
+{
+#ifndef FILCH_MODEL
+    filch__trace_stuck();
 #endif
 }
 
