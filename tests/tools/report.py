@@ -256,6 +256,9 @@ class Diagnosis(WithFiles):
         self.check(programs.huge_at_end, "long-task", "at the end", 'dir/huge & <b>big</b> "file"</script>', "600 ms",
                    "100 % of the critical path", "started 250 ms")
 
+    def test_huge_task_that_came_first(self):
+        self.check(programs.huge_at_first, "long-task", "Split it: it was among the first")
+
     def test_slow_submitter(self):
         self.check(programs.slow_submitter, "submitter", "thread main", "each 2.0")
 
@@ -289,6 +292,7 @@ class Diagnosis(WithFiles):
     def test_a_lock_on_a_machine_that_others_use(self):
         """What other processes take does not hide it."""
         self.check(programs.lock_on_shared_machine, "lock", "time without a processor left aside")
+        self.check(programs.lock_half_seen, "lock", "time without a processor left aside")
 
     def test_no_claim_where_tasks_had_no_processor_and_samples_are_few(self):
         def program():
