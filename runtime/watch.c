@@ -192,6 +192,8 @@ static void begin(struct filch__strand *strand, uint64_t key, struct filch__watc
 
 void filch__watch_begin_slow(struct filch__strand *strand, struct filch_future *future, struct filch__watched *watched)
 {
+    if (watched->on)
+        return; /* inside another one, it has begun already */
     bool stamped = future->priv.flags & FILCH__FUTURE_STAMPED;
     uint64_t submitted_ns = stamped ? (uint64_t)(uintptr_t)future->priv.lines : 0;
     /* What carries the nodes of a graph is no task of its user's. */

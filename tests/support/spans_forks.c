@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Kernels of typed tasks (spans.c): children that are stolen and not, and that wait. */
+#define TEST_FURTHER_SOURCE
 #include "spans.h"
 
 FILCH_TASK(struct cost, tree, (unsigned, levels))

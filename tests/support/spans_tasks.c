@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Kernels of tasks that wait for one another (spans.c), before they start or within. */
+#define TEST_FURTHER_SOURCE
 #include "spans.h"
 
 /* ---- tasks with futures ---- */
