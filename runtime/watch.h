@@ -83,21 +83,26 @@ static inline bool filch__traces(const struct filch_pool *pool)
     return filch__if_watched(filch__load_relaxed(&pool->watch) & FILCH__WATCH_TRACE);
 }
 
-/* The future is filled, and nobody else knows of it. */
-static inline void filch__watch_submit(struct filch_pool *pool, struct filch_future *future)
+/* Is the task that is about to be submitted watched? Then submit_slow is called when its future is filled, and nobody else
+ * knows of it. Asked before, so that a submit that is not watched has nothing to keep for later. */
+static inline bool filch__watches_submit(const struct filch_pool *pool)
 {
-    if (filch__if_watched(filch__load_relaxed(&pool->watch)))
-        filch__watch_submit_slow(pool, future);
+    return filch__if_watched(filch__load_relaxed(&pool->watch));
 }
 
-/* A task's body is about to run on the strand, which knows its name, inside another one or not; then, when it has returned,
- * and its future is not done. */
+/* A task's body is about to run on the strand, which knows its name; then, when it has returned, and its future is not done.
+ * begin_inside comes first if it runs inside another one. */
 static inline void filch__watch_begin(struct filch__strand *strand, struct filch_pool *pool,
-                                      struct filch_future *future, bool inside, struct filch__watched *watched)
+                                      struct filch_future *future, struct filch__watched *watched)
 {
-    watched->on = false;
-    if (filch__if_watched(future->priv.flags & FILCH__FUTURE_STAMPED) || filch__traces(pool) ||
-        filch__if_watched(inside))
+    if (filch__if_watched((future->priv.flags | filch__load_relaxed(&pool->watch)) & FILCH__FUTURE_STAMPED))
+        filch__watch_begin_slow(strand, future, watched);
+}
+
+static inline void filch__watch_begin_inside(struct filch__strand *strand, struct filch_future *future,
+                                             struct filch__watched *watched)
+{
+    if (filch__if_watched(true))
         filch__watch_begin_slow(strand, future, watched);
 }
 
