@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "lend.h"
 
-#include "traces.h"
+#include "watch.h"
 
-/* Between being asked to stop and being stuck: the time-out once more, or so long. */
-enum { GRACE_MOST_NS = 1000000000 };
+enum { GRACE_MOST_NS = 1000000000 }; /* between being asked to stop and being stuck: the time-out once more, or so long */
 
 static uint64_t grace_ns(const struct filch__record *record)
 {
@@ -26,7 +25,7 @@ static void report_and_give_back(void *target)
     struct filch_pool *pool = target;
     filch__add_relaxed(&pool->stuck_tasks, 1);
     give_back(pool);
-    filch__trace_stuck();
+    filch__watch_stuck();
     if (pool->config.stuck)
         pool->config.stuck(pool->config.ctx, &pool->stuck);
 }

@@ -118,7 +118,7 @@ static void print_worker(FILE *out, struct filch__worker *worker)
     fprintf(out, "  worker %u, %zu queued: ", worker->id,
             filch__deque_size(&worker->deque) + filch__handful_size(&worker->handful));
     print_task(out, strand);
-    if (running_ns)
+    if (running_ns && filch__load_relaxed(&strand->task))
         fprintf(out, ", for %llu ms", (unsigned long long)(running_ns / 1000000));
     fprintf(out, "\n");
 }

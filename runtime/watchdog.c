@@ -2,7 +2,7 @@
 #include "watchdog.h"
 
 #include "deadlock.h"
-#include "traces.h"
+#include "watch.h"
 
 enum {
     TICKS_PER_REPORT = 4,
@@ -38,7 +38,7 @@ static void report(struct filch_pool *pool, struct filch__sight *sight, uint64_t
     filch__lock(&pool->keeper.lock);
     pool->stuck = (struct filch_stuck){.name = sight->label, .fn = sight->fn, .running_ns = running_ns};
     filch__unlock(&pool->keeper.lock);
-    filch__trace_stuck();
+    filch__watch_stuck();
     if (pool->config.stuck)
         pool->config.stuck(pool->config.ctx, &pool->stuck);
 }
@@ -126,7 +126,7 @@ static bool look_for_circles(struct filch_pool *pool)
     enum filch__deadlock found = filch__deadlock_find(pool, &deadlock);
     if (found == FILCH__DEADLOCK_FOUND) {
         filch__add_relaxed(&pool->watchdog.deadlocks, 1);
-        filch__trace_stuck();
+        filch__watch_stuck();
         if (pool->config.deadlock)
             pool->config.deadlock(pool->config.ctx, &deadlock);
         filch__deadlock_free(pool, &deadlock);

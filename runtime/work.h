@@ -77,7 +77,7 @@ enum {
 /* A pool's `watch` */
 enum {
     FILCH__WATCH_SAMPLE = 1, /* the next task that is submitted */
-    FILCH__WATCH_TRACE = 2,  /* everything */
+    FILCH__WATCH_TRACE = FILCH__FUTURE_STAMPED, /* everything; the same bit, as a task's start asks for both at once */
 };
 
 /* ---- one wait ---- */
