@@ -13,8 +13,8 @@ MUTANTS = [
       "filch__load_relaxed(&pool->watching)",
       ["watchdog_worker"]),
     M("watchdog: a body that takes its permit again rouses nobody", "wake.c",
-      "claim(pool); } filch__watchdog_rouse(pool);",
-      "claim(pool); }",
+      "claim(pool, worker); filch__watchdog_rouse(pool);",
+      "claim(pool, worker);",
       ["watchdog_permit"]),
     M("watchdog: ticks rest by a store (T1)", "watchdog.c",
       """if (!filch__cas_seq_cst(&pool->watching, &ticks, FILCH__WATCHING_RESTS)) /* T2 */
