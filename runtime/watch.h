@@ -200,10 +200,10 @@ static inline void filch__watch_complete(const struct filch_future *promise)
         filch__watch_event_slow(FILCH__EVENT_COMPLETE, (uintptr_t)promise);
 }
 
-/* `to` does not begin before `from` has ended. */
-static inline void filch__watch_after(const struct filch_pool *pool, const void *to, const void *from)
+/* `to` does not begin before `from` has ended. Their pool may be gone, if `to` was dropped before. */
+static inline void filch__watch_after(const void *to, const void *from)
 {
-    if (filch__traces(pool))
+    if (filch__watches_trace())
         filch__watch_edge_slow(to, from);
 }
 
