@@ -143,7 +143,8 @@ void filch__watch_submit_slow(struct filch_pool *pool, struct filch_future *futu
     uint32_t watch = filch__load_relaxed(&pool->watch);
     if (watch & FILCH__WATCH_SAMPLE)
         set_watch(pool, FILCH__WATCH_SAMPLE, false);
-    if (!(future->priv.flags & FILCH__FUTURE_KEEP_REPORTS)) {
+    /* What an earlier run has reported is kept there until it is freed. */
+    if (!(future->priv.flags & FILCH__FUTURE_KEEP_REPORTS) && !future->priv.lines) {
         future->priv.flags |= FILCH__FUTURE_STAMPED;
         future->priv.lines = (void *)(uintptr_t)filch__os_now_ns();
     }
