@@ -86,6 +86,7 @@ struct filch__forkstack {
     uint32_t active;              /* a typed task is on this strand */
     struct filch_future *task;    /* of which its children are a part */
     struct filch__waiter *joiner; /* the parent that is WAITING */
+    uint64_t spawner;             /* key of the instance in a trace that spawns now; 0: none */
     /* thieves write */
     _Alignas(FILCH_CACHELINE) uint64_t words;
     uint32_t opening;

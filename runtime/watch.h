@@ -264,4 +264,15 @@ static inline void filch__watch_steal(struct filch__worker *worker, const struct
         filch__watch_worker_slow(worker, FILCH__EVENT_STEAL, victim->id, (uintptr_t)key);
 }
 
+/* A child from the strand that the victim runs, or has run: the strand may be on its way meanwhile. */
+static inline void filch__watch_steal_child(struct filch__worker *worker, const struct filch__worker *victim,
+                                            const struct filch__forkstack *from)
+{
+    bool traced = filch__traces(worker->pool);
+    uint64_t key = traced ? filch__load_relaxed(&from->spawner) : 0;
+    FILCH__PROBE3(steal, worker->pool, worker, key);
+    if (filch__if_watched(traced))
+        filch__watch_worker_slow(worker, FILCH__EVENT_STEAL, victim->id, key);
+}
+
 #endif
