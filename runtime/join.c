@@ -96,9 +96,9 @@ static bool can_be_seen(const struct filch__strand *strand)
     return strand->worker; /* thieves visit workers; callers that run a task only when these wait */
 }
 
-/* Asked by a thief that looks on and by nobody else: show, and leave it to him. Else somebody sleeps, or this strand has
- * just begun: find out whether anybody could use a child. While what is shown is taken, every spawn comes by; when it
- * lies there still, whoever wants more asks again. */
+/* Asked by a thief that looks on and by nobody else: show, and leave it to him. (By nobody, where the stack is watched, and all
+ * spawns come by: who sleeps has asked.) Else somebody sleeps, or this strand has just begun: find out whether anybody could
+ * use a child. While what is shown is taken, every spawn comes by; when it lies there still, whoever wants more asks again. */
 static filch__cold void answer(struct filch__forkstack *stack, struct filch__slot *head)
 {
     struct filch__strand *strand = strand_of(stack);
