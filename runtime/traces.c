@@ -179,9 +179,11 @@ static int take_signal_locked(int number)
     return 0;
 }
 
+/* Unless the program has taken it back by itself. */
 static void give_signal_back_locked(void)
 {
-    if (session.signal)
+    struct sigaction now;
+    if (session.signal && !sigaction(session.signal, NULL, &now) && now.sa_handler == on_signal)
         sigaction(session.signal, &session.before, NULL);
     session.signal = 0;
 }
