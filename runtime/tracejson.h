@@ -24,6 +24,9 @@
  *   [4, ts, id, from]                          `id`, which has not started, comes after `from`, which has ended
  *   [5, ts, id, depth, child, spawn_depth]     `id` joins a stolen child that it spawned at spawn_depth
  *   [6, ts, id, depth, target]                 `id` completes a promise
+ *   [7, ts, id, depth, from_ts, from_depth, after_depth]  a child of `id` that was not stolen has run since from_ts, from where it
+ *                                               was spawned to `depth`, where before `id` had got to after_depth, and somebody
+ *                                               had waited since the spawn: what follows is after both
  * Where tasks only meet, as at a scope's end, is an instance that starts and ends when the wait for it does.
  */
 #ifndef FILCH_TRACEJSON_H

@@ -89,10 +89,21 @@ def lock_on_shared_machine():
     return Machine(2, speed=0.33).run(all_of(tasks))
 
 
+def lock_half_seen():
+    """As above; who has been woken at the lock waits for a processor first, so that a part of the waits shows only."""
+    tasks = [(once(run(2.4 * MS), lock(3.2 * MS)), "do_file", None) for _ in range(300)]
+    return Machine(2, speed=0.5).run(all_of(tasks))
+
+
 def huge_at_end():
     tasks = [(once(run(5 * MS)), "do_file", f"dir/file{place}") for place in range(200)]
     tasks.append((once(run(600 * MS)), "do_file", "dir/huge & <b>big</b> \"file\"</script>"))
     return Machine(4, handover=8.0).run(all_of(tasks))
+
+
+def huge_at_first():
+    tasks = [(once(run(5 * MS)), "do_file", f"dir/file{place}") for place in range(200)]
+    return Machine(4, handover=8.0).run(all_of([(once(run(600 * MS)), "do_file", "dir/huge")] + tasks))
 
 
 def slow_submitter():

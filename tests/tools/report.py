@@ -67,6 +67,28 @@ class Rows(WithFiles):
                                    [2, 220, 3, 200, 200, 0], [5, 222, 2, 10, 3, 5], [2, 225, 2, 12, 12, 0],
                                    [5, 230, 1, 100, 2, 10], [2, 240, 1, 105, 105, 0]), 10 + 5 + 200 + 2 + 5)
 
+    def test_a_child_that_waits_and_is_not_stolen_does_not_hold_its_parent(self):
+        # 2 spawns at 10, goes on to 500, then runs the child, which waits at 20 for 1, that ends at 400; the child ends at 30.
+        rows = [[0, 0, 0, 0, 1, 0], [0, 0, 0, 0, 2, 0], [1, 1, 1, 1, 0, 0], [2, 401, 1, 400, 400, 0], [1, 1, 2, 2, 0, 0],
+                [3, 511, 2, 20, 1], [7, 521, 2, 30, 501, 10, 500], [2, 526, 2, 505, 525, 0]]
+        facts = self.facts(bare([MAIN, *rows]))
+        self.assertEqual(facts.span, 505)
+        rows[3] = [2, 901, 1, 900, 900, 0]
+        rows[5:] = [[3, 911, 2, 20, 1], [7, 921, 2, 30, 501, 10, 500], [2, 926, 2, 505, 525, 0]]
+        facts = self.facts(bare([MAIN, *rows]))
+        self.assertEqual(facts.span, 900 + 10 + 5)
+        self.assertEqual([(step[0].id, step[1], step[2]) for step in facts.path], [(0, 0, 0), (1, 0, 900), (2, 20, 30),
+                                                                                  (2, 500, 505)])
+
+    def test_a_parent_that_waits_does_not_hold_its_child(self):
+        # 2 spawns at 10, waits at 50 for what ends at 400, goes on to 60, then runs the child, which takes 200.
+        self.assertEqual(self.span(
+            [0, 0, 0, 0, 1, 0], [0, 0, 0, 0, 2, 0], [1, 1, 1, 1, 0, 0], [2, 401, 1, 400, 400, 0], [1, 1, 2, 2, 0, 0],
+            [3, 402, 2, 50, 1], [7, 612, 2, 210, 412, 10, 60], [2, 617, 2, 215, 265, 0]), 400 + 10 + 5)
+
+    def test_a_merge_whose_task_is_not_there(self):
+        self.assertEqual(self.span([7, 612, 9, 210, 412, 10, 60], [0, 613, 0, 7, 1, 0]), 7)
+
     def test_a_promise_is_there_when_it_is_completed(self):
         self.assertEqual(self.span([0, 0, 0, 0, 1, 0], [1, 1, 1, 1, 0, 0], [6, 300, 1, 300, 9], [3, 301, 0, 5, 9],
                                    [2, 302, 1, 301, 301, 0], [6, 310, 0, 45, 10]), 340)
@@ -256,6 +278,9 @@ class Diagnosis(WithFiles):
         self.check(programs.huge_at_end, "long-task", "at the end", 'dir/huge & <b>big</b> "file"</script>', "600 ms",
                    "100 % of the critical path", "started 250 ms")
 
+    def test_huge_task_that_came_first(self):
+        self.check(programs.huge_at_first, "long-task", "Split it: it was among the first")
+
     def test_slow_submitter(self):
         self.check(programs.slow_submitter, "submitter", "thread main", "each 2.0")
 
@@ -289,6 +314,7 @@ class Diagnosis(WithFiles):
     def test_a_lock_on_a_machine_that_others_use(self):
         """What other processes take does not hide it."""
         self.check(programs.lock_on_shared_machine, "lock", "time without a processor left aside")
+        self.check(programs.lock_half_seen, "lock", "time without a processor left aside")
 
     def test_no_claim_where_tasks_had_no_processor_and_samples_are_few(self):
         def program():

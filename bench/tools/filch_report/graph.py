@@ -16,11 +16,13 @@ Walk.unresolved counts what was referred to and is not there.
 from bisect import bisect_right
 from collections import defaultdict
 
-SUBMIT, START, END, WAIT, NEED, JOIN, COMPLETE = range(7)
+SUBMIT, START, END, WAIT, NEED, JOIN, COMPLETE, MERGE = range(8)
+# What a MERGE says of an earlier time, as a row of its own: a child begins, on its parent's strand.
+FORK = 8
 NO_NAME = -1
 INFINITY = float("inf")
 # Fields of each kind of row.
-LENGTHS = {SUBMIT: 6, START: 6, END: 6, WAIT: 5, NEED: 4, JOIN: 6, COMPLETE: 5}
+LENGTHS = {SUBMIT: 6, START: 6, END: 6, WAIT: 5, NEED: 4, JOIN: 6, COMPLETE: 5, MERGE: 7}
 
 
 class Instance:
@@ -116,7 +118,8 @@ def build(trace):
     graph = Graph(trace.names)
     rows = [row for row in trace.log if is_whole(row)]
     graph.malformed = len(trace.log) - len(rows)
-    graph.rows = sorted(rows, key=lambda row: row[1])
+    forks = [[FORK, row[4], row[2], row[5]] for row in reversed(rows) if row[0] == MERGE]
+    graph.rows = sorted(sorted(rows, key=lambda row: row[1]) + forks, key=lambda row: row[1])
     for row in graph.rows:
         add_row(graph, row)
     finish(graph, trace)
@@ -144,13 +147,15 @@ class Walk:
     """One pass over the rows: where each instance stands, absolutely, with a burden per hand-over.
 
     A mark is (local depth, absolute depth there, instance, the mark it follows from, the local depth of that one). The
-    marks of an instance rise in both depths; the last one at or before a depth is what counts there. A strand that goes
-    back from an unstolen child to the parent's continuation goes back in depth, and so may wait at a lower depth than a
-    mark has.
+    marks of an instance rise in both depths; the last one at or before a depth is what counts there.
+
+    A strand that syncs a child which nobody has stolen goes back in depth, to where the child was spawned, and runs it. The
+    marks that were made since the spawn are not the child's, nor the child's its parent's: between FORK and MERGE they are
+    laid aside, and then the later one of the two ends is where the parent goes on from.
     """
 
     def __init__(self, graph, burden=0.0):
-        self.graph, self.burden, self.marks, self.ends = graph, burden, {}, {}
+        self.graph, self.burden, self.marks, self.ends, self.aside = graph, burden, {}, {}, defaultdict(list)
         self.span, self.last, self.unresolved = 0.0, None, 0
         for row in graph.rows:
             self.step(row)
@@ -181,6 +186,10 @@ class Walk:
             at = mark[1] + row[3] - mark[0]
             self.marks[target] = [(0.0, at, target, mark, row[3])]
             self.ends[target] = at, self.marks[target][0], 0.0
+        elif op == FORK and row[2] in instances:
+            self.fork(instances[row[2]], row[3])
+        elif op == MERGE and row[2] in instances:
+            self.merge(instances[row[2]], row[3], row[6])
 
     def follow(self, instance, source, depth):
         """The first mark of an instance that another has handed over at that depth."""
@@ -230,6 +239,27 @@ class Walk:
             return
         place = bisect_right(marks, (depth, INFINITY))
         marks[place:] = [new] + [mark for mark in marks[place:] if mark[1] > new[1] + mark[0] - depth]
+
+    def fork(self, instance, depth):
+        self.mark_at(instance, depth)
+        marks = self.marks[instance]
+        place = max(1, bisect_right(marks, (depth, INFINITY)))
+        self.aside[instance].append((place, marks[place:]))
+        del marks[place:]
+
+    def merge(self, instance, depth, parents):
+        """The child has ended at that depth, and its parent has got to the other one."""
+        if not self.aside[instance]:
+            return
+        marks, at = self.marks[instance], self.reach(instance, depth)
+        child = self.mark_at(instance, depth)
+        place, marks[place:] = self.aside[instance].pop()
+        parent = self.mark_at(instance, parents)
+        parents_at = parent[1] + parents - parent[0]
+        if at > parents_at:
+            marks.append((max(depth, parents), at, instance, child, depth))
+        elif depth > parents:
+            marks.append((depth, parents_at, instance, parent, parents))
 
     def path(self):
         """The longest path, from its start: (instance, from depth, to depth)."""

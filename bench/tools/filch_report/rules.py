@@ -91,11 +91,26 @@ def of_task_time(facts):
     return "of the task time" + (", time without a processor left aside," if facts.samples.share(NO_CPU) > 0.1 else "")
 
 
+def short_of_processors(facts):
+    return facts.samples.share(NO_CPU) >= 0.25
+
+
+def beyond_chance(facts, share, least):
+    """The share less two standard errors, of the samples that are left without those of no processor."""
+    count = facts.samples.count * (1 - facts.samples.share(NO_CPU))
+    return bool(share) and share - 2 * (share * (1 - share) / count) ** 0.5 >= least
+
+
 def lock(facts):
     """A quarter of the task time in futex cannot be chance: with n samples the error is at most 1/sqrt(n), and there
-    are at least twenty. A lock that serialises lets about one task get on, although more are in progress."""
+    are at least twenty. A lock that serialises lets about one task get on, although more are in progress. Where others
+    take the processors, who has been woken at the lock waits for a processor then, and that is what its samples say:
+    a seventh is enough there, beyond chance."""
     share = facts.samples.share_when_let(FUTEX)
-    if share < 0.25 or facts.load.mean() < 1.3:
+    enough = share >= 0.25
+    if short_of_processors(facts):
+        enough = share >= 0.15 and beyond_chance(facts, share, 0.1)
+    if not enough or facts.load.mean() < 1.3:
         return None
     get_on = facts.load.mean() * (1 - share)
     gets = "gets" if number(get_on) == "1" else "get"
@@ -120,7 +135,7 @@ def lone_task(facts):
     if alone < 0.15 * window or alone < 0.6 * load.at[1] or rest <= 0:
         return None
     others = (load.mean() * window - alone) / rest
-    if others < 1.3:
+    if others < 1.2:
         return None
     task = facts.tasks.whole(id_)
     at_end = load.alone_until[id_] >= load.last - 0.05 * window
@@ -134,18 +149,21 @@ def lone_task(facts):
         if own >= 0.4 * facts.span:
             evidence.append(f"It is {per_cent(own / facts.span)} of the critical path: no number of workers makes the "
                             f"run shorter than {time(facts.span)}.")
-    late = task.start - load.first
+    late, advice = task.start - load.first, "Start the longest task first, or split it."
     bound = max(task.ran, load.mean() * window / facts.usable)
     if late > 0.1 * window and bound < 0.9 * window:
         evidence.append(f"It started {time(late)} after the first task; had it started first, all could have been done "
                         f"in about {time(bound)} instead of {time(window)}.")
-    return Finding("long-task", sentence, evidence, "Start the longest task first, or split it.")
+    elif late <= 0.1 * window:
+        advice = "Split it: it was among the first to start."
+    return Finding("long-task", sentence, evidence, advice)
 
 
 def free_processors(facts):
-    """How many processors the tasks and the workers between tasks leave free, from the first task to the last."""
-    account, window = facts.account, facts.load.window
-    on_cpu = facts.samples.share(ON_CPU) if facts.samples.enough else 1.0
+    """How many processors the tasks and the workers between tasks leave free, from the first task to the last. What is
+    ready to run would not be without a processor if that one were free."""
+    account, window, samples = facts.account, facts.load.window, facts.samples
+    on_cpu = samples.share(ON_CPU) + samples.share(NO_CPU) if samples.enough else 1.0
     between = (account.times[BETWEEN] + account.times[SEARCHES]) / window if window else 0.0
     return max(0.0, facts.processors - facts.load.mean() * on_cpu - between)
 
@@ -172,7 +190,7 @@ def limit(facts):
 def oversubscribed(facts):
     """A quarter of the task time spent ready to run without a processor."""
     share = facts.samples.share(NO_CPU)
-    if not facts.samples.enough or share < 0.25 or not facts.processors:
+    if not facts.samples.enough or not short_of_processors(facts) or not facts.processors:
         return None
     if facts.utilisation >= 0.8 and facts.load.mean() > facts.processors:
         sentence = (f"More tasks run than there are processors: {number(facts.load.mean())} at a time on "
@@ -308,9 +326,9 @@ def unknown_machine(facts):
 
 
 def some_lock(facts):
-    """A loss worth a remark: a tenth of the task time, beyond two standard errors."""
-    share, count = facts.samples.share_when_let(FUTEX), facts.samples.count * (1 - facts.samples.share(NO_CPU))
-    if not share or share >= 0.25 or share - 2 * (share * (1 - share) / count) ** 0.5 < 0.1:
+    """A loss worth a remark: a twentieth of the task time, beyond chance."""
+    share = facts.samples.share_when_let(FUTEX)
+    if lock(facts) or not beyond_chance(facts, share, 0.05):
         return None
     return Finding("some-lock", f"Tasks wait for a lock for a part: {per_cent(share)} {of_task_time(facts)} is off the "
                    f"processor in futex{named(facts, FUTEX)}.",
