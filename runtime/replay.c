@@ -194,7 +194,7 @@ static void resolve(struct filch__replay *replay, struct filch__step *step)
     case FILCH__EVENT_MERGED:
         step->it = step->by;
         step->after_ns = step->depth_ns;
-        step->depth_ns = duration_ns(replay, step->a);
+        step->depth_ns = filch__replay_duration_ns(replay, step->a);
         step->spawned_ns = lane->spawned_ns;
         step->forked_ns = lane->forked_ns;
         break;
@@ -248,7 +248,7 @@ static bool make_step(struct filch__replay *replay, struct filch__lane *lane, co
     }
     if (step->kind == FILCH__EVENT_FORKED) {
         lane->forked_ns = filch__replay_ns(replay, event->a);
-        lane->spawned_ns = duration_ns(replay, event->b);
+        lane->spawned_ns = filch__replay_duration_ns(replay, event->b);
         return false;
     }
     if (step->kind == FILCH__EVENT_OUTSIDE && event->a)
