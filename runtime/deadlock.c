@@ -382,7 +382,7 @@ static enum filch__deadlock solve(struct search *search, struct filch_deadlock *
     if (!strands)
         return FILCH__DEADLOCK_NONE;
     if (!open_search(search, strands) || !add_all_edges(search) || !filch__waitgraph_solve(&search->graph) ||
-        !check(search, &count, &new) || ended(search->pool) != before)
+        !check(search, &count, &new) || (search->held && ended(search->pool) != before))
         return FILCH__DEADLOCK_UNCLEAR;
     if (!new)
         return FILCH__DEADLOCK_NONE;

@@ -26,6 +26,7 @@ struct player {
 struct circle {
     struct filch_pool *pool;
     struct filch_future *broken; /* what the callback cancels; or NULL */
+    uint64_t others;
     atomic_int go, found, seen;
     struct player player[TASKS];
     struct filch_future promise;
@@ -64,11 +65,14 @@ static void circle_begin(struct circle *circle, struct filch_pool_config config)
 
 static const char *const names[TASKS] = {"a", "b", "c", "d", "e", "f"};
 
-/* Waits as its player does, when all are there. */
+/* Waits as its player does, when all are there; the first one when the others wait, so that it closes the circle. */
 static int play(void *data)
 {
     struct player *player = data;
-    wait_until(atomic_load(&player->circle->go));
+    struct circle *circle = player->circle;
+    wait_until(atomic_load(&circle->go));
+    if (player == &circle->player[0])
+        wait_until(stats_of(circle->pool).suspended >= circle->others);
     return player->wait(player->circle);
 }
 
@@ -151,6 +155,7 @@ static void circle_end(struct circle *circle, int tasks)
 static void play_out(struct circle *circle, int tasks)
 {
     circle->broken = future_of(circle, 0);
+    circle->others = (uint64_t)tasks - 1;
     atomic_store(&circle->go, 1);
     for (int i = 0; i < tasks; i++)
         (void)filch_wait(future_of(circle, i));
@@ -179,7 +184,7 @@ Test(deadlock, two_that_wait_for_each_other, .timeout = TEST_TIMEOUT)
 Test(deadlock, three_and_one_behind_them, .timeout = TEST_TIMEOUT)
 {
     static struct circle circle;
-    circle_begin(&circle, (struct filch_pool_config){.max_concurrency = 1});
+    circle_begin(&circle, as_is);
     add(&circle, 0, wait_for_b);
     add(&circle, 1, wait_for_c);
     add(&circle, 2, wait_for_a);
@@ -407,6 +412,28 @@ Test(deadlock, a_wait_in_a_blocking_call_that_begins_when_ticks_rest, .timeout =
     cr_assert_eq(filch_wait(future_of(&circle, 0)), -ECANCELED);
     check_entry(&circle, "a", "b");
     circle_end(&circle, 2);
+}
+
+static int run_until_found(void *data)
+{
+    struct circle *circle = data;
+    wait_until(atomic_load(&circle->found));
+    return 0;
+}
+
+Test(deadlock, two_that_wait_while_another_runs, .timeout = TEST_TIMEOUT)
+{
+    static struct circle circle;
+    circle_begin(&circle, as_is);
+    circle.broken = future_of(&circle, 0);
+    add(&circle, 0, wait_for_b);
+    add(&circle, 1, wait_for_a);
+    add(&circle, 2, run_until_found);
+    atomic_store(&circle.go, 1);
+    cr_assert_eq(filch_wait(future_of(&circle, 2)), 0);
+    cr_assert_eq(circle.count, 2);
+    check_entry(&circle, "a", "b");
+    circle_end(&circle, 3);
 }
 
 /* ---- reports ---- */
@@ -694,36 +721,60 @@ static int be_awaited(void *data)
     return 0;
 }
 
-/* Stopped at allocation `at`, the circle is broken, and nobody ends for it. Not broken, it is found. False: there are not
- * so many allocations. */
-static bool check_search(int at, bool broken)
+static void begin_waits(struct circle *circle, filch_fn *a, filch_fn *b)
+{
+    atomic_store(&circle->go, 0);
+    add(circle, 0, a);
+    add(circle, 1, b);
+    atomic_store(&circle->go, 1);
+    wait_until(stats_of(circle->pool).suspended == 2);
+}
+
+/* Nobody ends for it. */
+static void go_on_waiting(struct circle *circle)
+{
+    uint64_t suspensions = stats_of(circle->pool).suspensions;
+    cr_assert_eq(filch_cancel(future_of(circle, 0)), -EINPROGRESS);
+    wait_until(stats_of(circle->pool).suspensions == suspensions + 1);
+}
+
+/* Both end, and others wait on their strands, by the same calls, in a chain. */
+static void become_a_chain(struct circle *circle)
+{
+    cr_assert_eq(filch_cancel(future_of(circle, 0)), -EINPROGRESS);
+    sem_post(&circle->over);
+    for (int i = 0; i < 3; i++)
+        (void)filch_wait(future_of(circle, i));
+    circle->player[2].future = (struct filch_future){{0}};
+    filch_promise_init(future_of(circle, 2));
+    begin_waits(circle, wait_for_b, wait_for_c);
+}
+
+/* Stopped at allocation `at`, the circle is broken, in one of two ways. Not broken, it is found. False: there are not so
+ * many allocations. */
+static bool check_search(int at, void (*break_it)(struct circle *circle))
 {
     static struct circle circle;
     struct filch_pool *other = pool_of(1);
     memset(&circle, 0, sizeof circle);
-    circle.pool = other;
     must(sem_init(&stop.stopped, 0, 0) == 0 && sem_init(&stop.go_on, 0, 0) == 0 && sem_init(&circle.over, 0, 0) == 0);
     atomic_store(&stop.calls, 0);
     atomic_store(&stop.at, at);
+    circle.pool = other;
     atomic_store(&circle.go, 1);
     add(&circle, 2, be_awaited);
-    atomic_store(&circle.go, 0);
     circle.pool = pool_open(&(struct filch_pool_config){.max_concurrency = 1, .allocator = &stopping});
-    add(&circle, 0, wait_for_b_then_for_c);
-    add(&circle, 1, wait_for_a);
-    atomic_store(&circle.go, 1);
-    wait_until(stats_of(circle.pool).suspended == 2);
+    begin_waits(&circle, wait_for_b_then_for_c, wait_for_a);
     pthread_t thread = thread_start(search, &circle);
     sem_take(&stop.stopped);
     bool stopped = atomic_load(&stop.thread);
-    if (broken) {
-        cr_assert_eq(filch_cancel(future_of(&circle, 0)), -EINPROGRESS);
-        wait_until(stats_of(circle.pool).suspensions == 3);
-    }
+    if (break_it)
+        break_it(&circle);
     sem_post(&stop.go_on);
     thread_join(thread);
     if (stopped)
-        cr_assert_eq(atomic_load(&circle.found) == FILCH__DEADLOCK_FOUND, !broken, "at %d", at);
+        cr_assert_eq(atomic_load(&circle.found) == FILCH__DEADLOCK_FOUND, !break_it, "at %d", at);
+    (void)filch_complete(future_of(&circle, 2), 0);
     (void)filch_cancel(future_of(&circle, 0));
     sem_post(&circle.over);
     for (int i = 0; i < 3; i++)
@@ -736,9 +787,11 @@ static bool check_search(int at, bool broken)
 Test(deadlock, what_changes_during_a_search_is_not_found, .timeout = TEST_TIMEOUT)
 {
     int at = 1;
-    while (check_search(at, false))
+    while (check_search(at, NULL))
         at++;
     cr_assert_gt(at, 6);
-    for (int i = 1; i < at - 1; i++) /* the last one is for the report */
-        (void)check_search(i, true);
+    for (int i = 1; i < at - 1; i++) { /* the last one is for the report */
+        (void)check_search(i, go_on_waiting);
+        (void)check_search(i, become_a_chain);
+    }
 }
