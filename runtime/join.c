@@ -312,8 +312,10 @@ static bool take(struct filch__worker *worker, struct filch__forkstack *victim)
     if (filch__unlikely(!filch__forkstack_reserve(&worker->running->forks)))
         return false;
     worker->loot = (struct filch__loot){filch__forkstack_steal(victim, NULL), victim};
-    if (worker->loot.slot && strand_of(victim)->worker)
-        filch__watch_steal(worker, strand_of(victim)->worker, (const void *)strand_of(victim)->span.key);
+    const struct filch__strand *parent = strand_of(victim);
+    const struct filch__worker *from = filch__load_relaxed(&parent->worker);
+    if (worker->loot.slot && from)
+        filch__watch_steal(worker, from, (const void *)filch__load_relaxed(&parent->instance));
     return worker->loot.slot;
 }
 

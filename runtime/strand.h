@@ -12,7 +12,7 @@
  * Fields    written by
  *   link         whoever queues the strand as ready; then the queue
  *   saved        the switch away from it
- *   worker       whoever switches to it, before
+ *   worker       whoever switches to it, before; relaxed, as a thief reads it late
  *   task         the thread that runs it
  *   label, fn    the same, relaxed: dumps read them
  *   blocking     the thread that runs it
@@ -20,6 +20,7 @@
  *   forks        forkstack.h
  *   watched      the thread that runs it
  *   span         the same; span.h tells the exception
+ *   instance     the same, relaxed
  *   parts        any thread that runs the task or a part of it (graph.h)
  *   waiting      the thread that runs it, under `lock`; cancellers read it under `lock`
  * A switch: filch__strand_switch saves the registers of `from`, runs `to`, and returns, in a later switch back, the
@@ -68,6 +69,7 @@ struct filch__strand {
     const void *asan_bottom;
     size_t asan_size;
     struct filch__span span;
+    uint64_t instance; /* span.key, for thieves of its children, who may be late */
     struct filch__forkstack forks;
 };
 

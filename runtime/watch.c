@@ -187,6 +187,7 @@ static void begin(struct filch__strand *strand, uint64_t key, struct filch__watc
                 strand->span.span);
     }
     strand->span = (struct filch__span){.key = key, .last = key ? filch__os_ticks_after() : 0};
+    filch__store_relaxed(&strand->instance, key);
     strand->watched = true;
 }
 
@@ -238,6 +239,7 @@ void filch__watch_end_slow(struct filch__strand *strand, int status, const struc
     }
     strand->watched = watched->nested;
     *span = watched->nested ? watched->outer : (struct filch__span){0};
+    filch__store_relaxed(&strand->instance, span->key);
     if (watched->nested && span->key) {
         span->last = filch__os_ticks();
         if (!span->joining)
