@@ -271,7 +271,9 @@ static int begin_session_locked(const struct filch_trace_config *config)
     size_t bytes = config->bytes_per_thread;
     if (!bytes)
         bytes = config->last_ns ? BYTES_DEFAULT_LAST : BYTES_DEFAULT;
-    size_t all = config->bytes_in_all ? config->bytes_in_all : bytes * TRACKS_DEFAULT;
+    size_t all = config->bytes_in_all;
+    if (!all)
+        all = bytes < SIZE_MAX / TRACKS_DEFAULT ? bytes * TRACKS_DEFAULT : SIZE_MAX;
     if (!session.price_ps)
         session.price_ps = measure_price();
     session.wraps = config->last_ns != 0;
@@ -417,6 +419,7 @@ void filch__trace_after_fork_child(void)
     filch__unlock(&sampler.lock);
     filch__sampler_abandon(&sampler);
     filch__trace_pools_after_fork(true);
+    filch__trace_environment_after_fork();
     filch__symbols_after_fork();
     give_signal_back_locked();
     filch__lock_init(&lock);
