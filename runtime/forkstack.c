@@ -239,6 +239,11 @@ struct filch__forkstack *filch__forkstack_thief(const struct filch__slot *slot)
     return (struct filch__forkstack *)filch__load_relaxed(&slot->run);
 }
 
+const void *filch__forkstack_taker(const struct filch__slot *slot)
+{
+    return filch__forkstack_is_done(slot) ? NULL : (const void *)filch__load_relaxed(&slot->run);
+}
+
 /* ---- thieves ---- */
 
 void filch__forkstack_ask_spawn(struct filch__forkstack *stack)

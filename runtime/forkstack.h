@@ -116,6 +116,10 @@ bool filch__forkstack_await(struct filch__slot *slot);
 /* Owner, of a stolen child: the stack of the strand that works on it; NULL: not known yet. */
 struct filch__forkstack *filch__forkstack_thief(const struct filch__slot *slot);
 
+/* Of a child that its owner waits for: the stack of the strand that works on it; NULL: it is done. While it is not known
+ * it is the address of something else. */
+const void *filch__forkstack_taker(const struct filch__slot *slot);
+
 /* Owner: show half of the children below `head`, when none is public. True: one is. */
 bool filch__forkstack_share(struct filch__forkstack *stack, struct filch__slot *head);
 /* Owner, about to be suspended: show all. True: one is public. */

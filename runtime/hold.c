@@ -217,6 +217,12 @@ void filch__hold_begin(struct filch__hold *hold, struct filch_future *const afte
     drop_edges(hold, ended);
 }
 
+const struct filch__hold *filch__hold_of(const struct filch__waiter *waiter)
+{
+    const struct filch__hold *hold = waiter->tell == predecessor_ended ? waiter->target : NULL;
+    return hold && !(filch__load_acquire(&hold->edges) & PULLED) ? hold : NULL; /* I1 */
+}
+
 void filch__hold_end(struct filch__hold *hold)
 {
     if (hold->permit)

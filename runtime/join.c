@@ -147,6 +147,7 @@ static void sleep_until_done(struct filch__forkstack *stack, struct filch__slot 
 {
     struct filch__wait wait;
     uint32_t undone = 1;
+    wait.on = (struct filch__wait_on){.kind = FILCH__ON_CHILD, .target = slot};
     (void)filch__wait_begin(&wait, 1, 0, FILCH_NO_DEADLINE, NULL); /* only a deadline can make it fail */
     stack->joiner = &wait.waiter;
     if (filch__forkstack_await(slot)) {

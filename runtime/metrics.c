@@ -18,6 +18,8 @@ const struct filch__figure filch__figures[] = {
     {FIELD(run), true, "filch_tasks_run", "Bodies that have returned."},
     {FIELD(dropped), true, "filch_tasks_dropped", "Tasks that ended without running."},
     {FIELD(stuck), true, "filch_tasks_stuck", "Tasks that ran on after they had timed out."},
+    {FIELD(long_running), true, "filch_tasks_long_running", "Tasks that ran for stuck_after_ns without a wait."},
+    {FIELD(deadlocks), true, "filch_deadlocks", "Sets of tasks found to wait for each other, for ever."},
     {FIELD(stolen), true, "filch_steals", "Tasks, strands and spawned children taken from another worker."},
     {FIELD(failed_steals), true, "filch_failed_steals", "Steals that met an empty deque or lost the race."},
     {FIELD(stolen_children), true, "filch_stolen_children",
@@ -50,7 +52,7 @@ const struct filch__figure filch__figures[] = {
 };
 
 /* Who adds a field adds its line above. */
-_Static_assert(sizeof(struct filch_pool_stats) == 25 * sizeof(uint64_t) + 6 * sizeof(uint32_t),
+_Static_assert(sizeof(struct filch_pool_stats) == 27 * sizeof(uint64_t) + 6 * sizeof(uint32_t),
                "a field has no figure");
 
 uint64_t filch__figure_value(const struct filch__figure *figure, const struct filch_pool_stats *stats)

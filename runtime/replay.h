@@ -51,7 +51,8 @@ struct filch__lane {
     struct filch__instance *self;    /* a thread outside */
     uint64_t own_ns, own_since_ns;   /* its own time, and since when it goes on; UINT64_MAX: it does not */
     uint64_t work_ns, span_ns;       /* of the task whose END is next */
-    uint64_t spawned_ns;             /* the parent's span, of the JOIN that is next */
+    uint64_t spawned_ns;             /* the parent's span, of the JOIN or MERGED that is next */
+    uint64_t forked_ns;              /* when the child began whose MERGED is next */
     uint64_t first_ns, last_ns;      /* of its first and its last event so far */
     bool begun;
     /* timeline.c */
@@ -70,7 +71,7 @@ struct filch__lane {
 
 /* One event, resolved. */
 struct filch__step {
-    enum filch__event_kind kind; /* WORK and SPAWNED are parts of the next step */
+    enum filch__event_kind kind; /* WORK, SPAWNED and FORKED are parts of the next step */
     unsigned detail;
     uint64_t ns, ticks, a, b;
     struct filch__lane *lane;
@@ -80,7 +81,9 @@ struct filch__step {
     bool meets;                 /* AWAITED: `it` is where others met */
     uint64_t depth_ns;
     uint64_t work_ns;    /* END */
-    uint64_t spawned_ns; /* JOIN */
+    uint64_t spawned_ns; /* JOIN, MERGED: the parent's span at the spawn */
+    uint64_t forked_ns;  /* MERGED: when the child began */
+    uint64_t after_ns;   /* MERGED: the parent's span at the sync; depth_ns is the child's at its end */
 };
 
 struct filch__replay {
@@ -111,7 +114,12 @@ uint64_t filch__replay_dropped(const struct filch__replay *replay); /* events th
 /* NULL: there is none. */
 struct filch__lane *filch__replay_lane(const struct filch__replay *replay, uint32_t track_number);
 struct filch__lane *filch__replay_worker(const struct filch__replay *replay, uint64_t pool, uint64_t worker);
-/* The time of the earliest event that is left; UINT64_MAX: none is. */
-uint64_t filch__replay_next_ticks(const struct filch__replay *replay);
+
+/* ---- lanes.c, for replay.c: events in the order of time ---- */
+
+/* The earliest event that is left, which is then behind; its lane, NULL: none is. What follows on the lane is at
+ * lane->buffer[lane->next] if lane->next < lane->count. */
+struct filch__lane *filch__replay_take(struct filch__replay *replay, struct filch__event *event);
+uint64_t filch__replay_duration_ns(const struct filch__replay *replay, uint64_t ticks);
 
 #endif

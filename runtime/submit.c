@@ -71,16 +71,32 @@ int filch__options_find_pool(const struct filch_task_options *options, struct fi
 
 /* ---- accepting ---- */
 
-static inline void fill(struct filch_pool *pool, struct filch_future *future, filch_fn *fn, void *data,
-                        struct filch__record *record, uint32_t flags, struct filch_completions *completions)
+static inline void fill_unwatched(struct filch_future *future, filch_fn *fn, void *data, struct filch__record *record,
+                                  uint32_t flags, struct filch_completions *completions)
 {
-    FILCH__PROBE3(submit, pool, future, fn);
     future->priv.fn = fn;
     future->priv.data = data;
     future->priv.record = record;
     future->priv.flags = flags;
     filch__future_begin(future, FILCH__QUEUED, completions ? filch__completions_sink(completions) : NULL);
-    filch__watch_submit(pool, future);
+}
+
+static filch__cold void fill_watched(struct filch_pool *pool, struct filch_future *future, filch_fn *fn, void *data,
+                                     struct filch__record *record, uint32_t flags,
+                                     struct filch_completions *completions)
+{
+    fill_unwatched(future, fn, data, record, flags, completions);
+    filch__watch_submit_slow(pool, future);
+}
+
+static inline void fill(struct filch_pool *pool, struct filch_future *future, filch_fn *fn, void *data,
+                        struct filch__record *record, uint32_t flags, struct filch_completions *completions)
+{
+    FILCH__PROBE3(submit, pool, future, fn);
+    if (filch__watches_submit(pool))
+        fill_watched(pool, future, fn, data, record, flags, completions);
+    else
+        fill_unwatched(future, fn, data, record, flags, completions);
 }
 
 void filch__task_fill(struct filch_pool *pool, struct filch_future *future, filch_fn *fn, void *data,

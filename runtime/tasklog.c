@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tracejson.h"
 
-enum { SUBMIT, START, END, WAIT, AFTER, JOIN, COMPLETE };
+enum { SUBMIT, START, END, WAIT, AFTER, JOIN, COMPLETE, MERGE };
 
 static void begin_row(struct filch__scribe *scribe, int op, uint64_t ns)
 {
@@ -128,6 +128,15 @@ void filch__tasklog_step(struct filch__scribe *scribe, const struct filch__step 
         begin_by(scribe, JOIN, step);
         number(scribe, step->other);
         depth(scribe, step->spawned_ns);
+        end_row(scribe);
+        break;
+    case FILCH__EVENT_MERGED:
+        if (!step->lane->running)
+            break;
+        begin_by(scribe, MERGE, step);
+        depth(scribe, step->forked_ns);
+        depth(scribe, step->spawned_ns);
+        depth(scribe, step->after_ns);
         end_row(scribe);
         break;
     case FILCH__EVENT_COMPLETE:

@@ -44,6 +44,8 @@ enum filch__event_kind {
     FILCH__EVENT_READY, /* a: key of a task that may go on */
     FILCH__EVENT_COMPLETE, /* a: key of a promise, b: span of who completed it */
     FILCH__EVENT_CHILD,    /* a: ticks that a spawned child took that ran where it was synced, b: its code */
+    FILCH__EVENT_FORKED,   /* a: tick at which such a child began, b: its span there: its MERGED is next */
+    FILCH__EVENT_MERGED,   /* a: the span that it got to, b: its parent's before the sync: a wait lies in one of the two */
     FILCH__EVENT_STOLEN,   /* as START, of a stolen child: a: key, b: code; detail CODE */
     FILCH__EVENT_SPAWNED,  /* a: key of a stolen child, b: span of its parent when it was spawned: its JOIN is next */
     FILCH__EVENT_JOIN,     /* a: key of a stolen child that has been joined, b: span of its parent */

@@ -24,6 +24,9 @@
  *   [4, ts, id, from]                          `id`, which has not started, comes after `from`, which has ended
  *   [5, ts, id, depth, child, spawn_depth]     `id` joins a stolen child that it spawned at spawn_depth
  *   [6, ts, id, depth, target]                 `id` completes a promise
+ *   [7, ts, id, depth, from_ts, from_depth, after_depth]  a child of `id` that was not stolen has run since from_ts, from where it
+ *                                               was spawned to `depth`, where before `id` had got to after_depth, and somebody
+ *                                               had waited since the spawn: what follows is after both
  * Where tasks only meet, as at a scope's end, is an instance that starts and ends when the wait for it does.
  */
 #ifndef FILCH_TRACEJSON_H
@@ -72,7 +75,7 @@ struct filch__scribe {
     struct filch__names names;
     const struct filch__trace_info *info;
     int64_t pid;
-    uint64_t flows, slices;
+    uint64_t flows; /* shown so far */
     size_t next_sample;
     bool follows; /* the next element is not the first */
 };
@@ -80,7 +83,12 @@ struct filch__scribe {
 void filch__scribe_element(struct filch__scribe *scribe, const char *text); /* on a line of its own */
 uint32_t filch__scribe_name(struct filch__scribe *scribe, const struct filch__instance *instance);
 
-void filch__timeline_begin(struct filch__scribe *scribe);
+/* timemarks.c */
+void filch__scribe_place(struct filch__scribe *scribe, uint32_t track, uint64_t ns); /* where an event is */
+void filch__scribe_tracks(struct filch__scribe *scribe);
+/* Those that were taken before a time, while the tracks are as they were then. */
+void filch__scribe_samples(struct filch__scribe *scribe, uint64_t ticks);
+
 void filch__timeline_step(struct filch__scribe *scribe, const struct filch__step *step);
 void filch__timeline_end(struct filch__scribe *scribe);
 void filch__tasklog_step(struct filch__scribe *scribe, const struct filch__step *step);

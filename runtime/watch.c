@@ -84,6 +84,14 @@ static uint64_t account(struct filch__span *span)
     return now;
 }
 
+/* It has waited at its present span. */
+static void meet(struct filch__span *span)
+{
+    uint64_t at = span->span | 1; /* 0 is none */
+    if (at > span->met)
+        span->met = at;
+}
+
 static uint64_t *note_of(struct filch__strand *strand, const struct filch__slot *slot)
 {
     return &strand->forks.spawned[slot - strand->forks.base];
@@ -104,7 +112,9 @@ bool filch__watch_child_begin(struct filch__strand *strand, const struct filch__
     child->begin = account(span);
     child->after = span->span;
     child->pauses = span->pauses;
-    span->span = note >> 1;
+    child->met = span->met;
+    span->met = 0;
+    span->span = child->from = note >> 1;
     return note & 1;
 }
 
@@ -112,8 +122,16 @@ void filch__watch_child_end(struct filch__strand *strand, const struct filch__wa
 {
     struct filch__span *span = &strand->span;
     uint64_t now = account(span);
+    /* Waits are told by the span at which they were. Where one lies beyond the spawn, be it the child's or its parent's, the
+     * reader has to be told as well which of the two it holds back. */
+    if (span->key && (span->met || (child->met && child->met >= child->from))) {
+        put(strand, now, FILCH__EVENT_FORKED, 0, child->begin, child->from);
+        put(strand, now, FILCH__EVENT_MERGED, 0, span->span, child->after);
+    }
     if (child->after > span->span)
         span->span = child->after;
+    if (child->met > span->met)
+        span->met = child->met;
     /* One that was interrupted would not lie in one stretch of its task; short ones are too many to be kept. */
     if (span->key && span->pauses == child->pauses &&
         now - child->begin >= filch__load_relaxed(&filch__trace_ticks_per_us))
@@ -177,6 +195,8 @@ static void begin(struct filch__strand *strand, uint64_t key, struct filch__watc
 
 void filch__watch_begin_slow(struct filch__strand *strand, struct filch_future *future, struct filch__watched *watched)
 {
+    if (watched->on)
+        return; /* inside another one, it has begun already */
     bool stamped = future->priv.flags & FILCH__FUTURE_STAMPED;
     uint64_t submitted_ns = stamped ? (uint64_t)(uintptr_t)future->priv.lines : 0;
     /* What carries the nodes of a graph is no task of its user's. */
@@ -316,6 +336,7 @@ void filch__watch_join_end_slow(struct filch__strand *strand, const struct filch
     span->last = filch__os_ticks_after();
     if (strand->forks.watched)
         put(strand, span->last, FILCH__EVENT_SPAWNED, 0, (uintptr_t)slot, *note_of(strand, slot) >> 1);
+    meet(span);
     put(strand, span->last, FILCH__EVENT_JOIN, 0, (uintptr_t)slot, span->span);
     put_named(strand, span->last, FILCH__EVENT_RESUME, span->key);
 }
@@ -334,6 +355,8 @@ void filch__watch_event_slow(enum filch__event_kind kind, uint64_t a)
         /* In a call that blocks, or around a stolen child's wait, time is nobody's. */
         bool runs = !strand->span.paused_ns && !strand->span.joining;
         uint64_t now = runs ? account(&strand->span) : filch__os_ticks();
+        if (kind == FILCH__EVENT_AWAITED)
+            meet(&strand->span);
         put(strand, now, kind, 0, a, strand->span.span);
     } else {
         put(strand, filch__os_ticks(), kind, 0, a, 0);

@@ -16,6 +16,7 @@
 #define FILCH_WATCH_H
 
 #include "probe.h"
+#include "traces.h"
 #include "work.h"
 
 enum { FILCH__SAMPLE_EVERY = 256, FILCH__SAMPLE_WAITS = 64, FILCH__NOTE_MOST = 120 };
@@ -82,21 +83,26 @@ static inline bool filch__traces(const struct filch_pool *pool)
     return filch__if_watched(filch__load_relaxed(&pool->watch) & FILCH__WATCH_TRACE);
 }
 
-/* The future is filled, and nobody else knows of it. */
-static inline void filch__watch_submit(struct filch_pool *pool, struct filch_future *future)
+/* Is the task that is about to be submitted watched? Then submit_slow is called when its future is filled, and nobody else
+ * knows of it. Asked before, so that a submit that is not watched has nothing to keep for later. */
+static inline bool filch__watches_submit(const struct filch_pool *pool)
 {
-    if (filch__if_watched(filch__load_relaxed(&pool->watch)))
-        filch__watch_submit_slow(pool, future);
+    return filch__if_watched(filch__load_relaxed(&pool->watch));
 }
 
-/* A task's body is about to run on the strand, which knows its name, inside another one or not; then, when it has returned,
- * and its future is not done. */
+/* A task's body is about to run on the strand, which knows its name; then, when it has returned, and its future is not done.
+ * begin_inside comes first if it runs inside another one. */
 static inline void filch__watch_begin(struct filch__strand *strand, struct filch_pool *pool,
-                                      struct filch_future *future, bool inside, struct filch__watched *watched)
+                                      struct filch_future *future, struct filch__watched *watched)
 {
-    watched->on = false;
-    if (filch__if_watched(future->priv.flags & FILCH__FUTURE_STAMPED) || filch__traces(pool) ||
-        filch__if_watched(inside))
+    if (filch__if_watched((future->priv.flags | filch__load_relaxed(&pool->watch)) & FILCH__FUTURE_STAMPED))
+        filch__watch_begin_slow(strand, future, watched);
+}
+
+static inline void filch__watch_begin_inside(struct filch__strand *strand, struct filch_future *future,
+                                             struct filch__watched *watched)
+{
+    if (filch__if_watched(true))
         filch__watch_begin_slow(strand, future, watched);
 }
 
@@ -230,6 +236,14 @@ static inline void filch__watch_gate(uint64_t since_ns)
     (void)since_ns;
 #else
     filch__watch_gate_slow(since_ns);
+#endif
+}
+
+/* A task was found stuck, or a set of them: what a flight recorder is for. */
+static inline void filch__watch_stuck(void)
+{
+#ifndef FILCH_MODEL
+    filch__trace_stuck();
 #endif
 }
 

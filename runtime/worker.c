@@ -152,12 +152,15 @@ void filch__task_run(struct filch__strand *strand, struct filch_future *future)
     filch__store_relaxed(&strand->task, future);
     filch__store_relaxed(&strand->fn, fn);
     filch__store_relaxed(&strand->label, name);
-    if (filch__unlikely(body.outer != NULL))
+    body.watched.on = false;
+    if (filch__unlikely(body.outer != NULL)) {
         filch__lend_off(strand, body.outer);
+        filch__watch_begin_inside(strand, future, &body.watched);
+    }
     if (filch__unlikely(record && record->timeout_ns))
         filch__lend_start(pool, record);
     FILCH__PROBE4(start, pool, future, fn, name);
-    filch__watch_begin(strand, pool, future, body.outer, &body.watched);
+    filch__watch_begin(strand, pool, future, &body.watched);
     int status = fn(future->priv.data);
     body.returned = true;
     if (filch__pool_stale(pool))

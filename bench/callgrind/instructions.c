@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* instructions.c - how many instructions an operation takes, counted by callgrind: check.py runs it, reads the counts.
  *
- * Each operation is done n times and then 2n times within one task, in a pool of limit 1, so that nobody steals and
+ * Each operation is done n times and then 2n times within a task, in a pool of limit 1, so that nobody steals and
  * nothing runs beside it; the difference, by n, leaves out whatever is done once. Each of the two ends with a dump that
  * carries its name. At the end it prints what there is to be read:
  *
@@ -147,25 +147,32 @@ static void do_gate(long n)
     BENCH_CHECK(filch_gate_close(gate) == 0);
 }
 
-static const struct row {
+/* traced: while a trace is taken, of which no file is written. */
+static struct row {
     const char *name, *title;
     void (*work)(long n);
     long n;
+    bool traced;
 } rows[] = {
-    {"spawn", "spawn + sync of an empty task", do_spawn, 10000},
-    {"fib", "fib, per spawn, its pair of calls included", do_fib, 100 * FIB_SPAWNS},
-    {"serial", "serial fib, per pair of calls", do_serial_fib, 100 * FIB_SPAWNS},
-    {"run", "FILCH_RUN of an empty task, inside a task", do_run, 10000},
-    {"submit", "submit + wait that suspends, inside a task", do_submit, 2000},
-    {"group", "64 submits + wait_many, inside a task, per submit", do_submit_group, 100 * MANY},
-    {"many", "submit_many of 64 + wait_many, inside a task, per task", do_submit_many, 100 * MANY},
-    {"loop", "filch_for over 1,000 indices, per loop", do_loops, 1000},
-    {"piece", "filch_for with grain 1, per piece", do_pieces, 10000},
-    {"gate", "enter + leave of a user gate with a permit free, inside a task", do_gate, 10000},
+    {"spawn", "spawn + sync of an empty task", do_spawn, 10000, false},
+    {"spawn_traced", "spawn + sync of an empty task, while a trace is taken", do_spawn, 1000, true},
+    {"fib", "fib, per spawn, its pair of calls included", do_fib, 100 * FIB_SPAWNS, false},
+    {"serial", "serial fib, per pair of calls", do_serial_fib, 100 * FIB_SPAWNS, false},
+    {"run", "FILCH_RUN of an empty task, inside a task", do_run, 10000, false},
+    {"submit", "submit + wait that suspends, inside a task", do_submit, 2000, false},
+    {"submit_traced", "submit + wait that suspends, inside a task, while a trace is taken", do_submit, 2000, true},
+    {"group", "64 submits + wait_many, inside a task, per submit", do_submit_group, 100 * MANY, false},
+    {"many", "submit_many of 64 + wait_many, inside a task, per task", do_submit_many, 100 * MANY, false},
+    {"many_traced", "submit_many of 64 + wait_many, inside a task, per task, while a trace is taken", do_submit_many,
+     100 * MANY, true},
+    {"loop", "filch_for over 1,000 indices, per loop", do_loops, 1000, false},
+    {"piece", "filch_for with grain 1, per piece", do_pieces, 10000, false},
+    {"gate", "enter + leave of a user gate with a permit free, inside a task", do_gate, 10000, false},
 };
 
-static void count(const struct row *row)
+static int count(void *data)
 {
+    const struct row *row = data;
     row->work(row->n);
     for (int times = 1; times <= 2; times++) {
         char name[32];
@@ -175,14 +182,19 @@ static void count(const struct row *row)
         CALLGRIND_DUMP_STATS_AT(name);
     }
     printf("row %s %ld %s\n", row->name, row->n, row->title);
+    return 0;
 }
 
-static int count_all(void *data)
+/* In a task of its own, that begins while the trace is taken. In a ring that runs round each event takes the same way,
+ * however many they are. */
+static void count_in_task(struct filch_pool *pool, struct row *row)
 {
-    (void)data;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        count(&rows[i]);
-    return 0;
+    const struct filch_trace_config config = {.bytes_per_thread = 1 << 16, .last_ns = 1};
+    struct filch_future future = {0};
+    BENCH_CHECK(!row->traced || filch_trace_start(&config) == 0);
+    BENCH_CHECK(filch_submit(pool, &future, count, row) == 0);
+    BENCH_CHECK(filch_wait(&future) == 0);
+    BENCH_CHECK(!row->traced || filch_trace_stop() == 0);
 }
 
 #ifdef __clang__
@@ -195,10 +207,9 @@ int main(void)
 {
     printf("compiler %s %d.%d.%d\n", COMPILER);
     struct filch_pool *pool;
-    struct filch_future future = {0};
     BENCH_CHECK(filch_pool_open(&pool, &(struct filch_pool_config){.min_workers = 1, .max_concurrency = 1}) == 0);
-    BENCH_CHECK(filch_submit(pool, &future, count_all, NULL) == 0);
-    BENCH_CHECK(filch_wait(&future) == 0);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        count_in_task(pool, &rows[i]);
     BENCH_CHECK(filch_pool_close(pool, FILCH_CLOSE_DRAIN, FILCH_NO_DEADLINE) == 0);
     filch_pool_free(pool);
 }

@@ -96,7 +96,7 @@ struct filch_trace_config {
     /* For all threads. 0: 64 times as much. */
     size_t bytes_in_all;
     /* A flight recorder: keep the last events, and write those of the last so many nanoseconds. 0: keep the first ones. Then
-     * a task that is reported as stuck makes it write, too, as a signal does. */
+     * a task that is reported as stuck, or a deadlock, makes it write, too, as a signal does. */
     uint64_t last_ns;
     /* At this signal write what there is to the file's name with .1, .2, ... behind it; the session goes on. The signal is
      * taken over until filch_trace_stop. 0: none. */

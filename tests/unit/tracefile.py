@@ -102,7 +102,7 @@ class Trace:
             assert (target["tid"], target["ts"]) in starts, target
 
     def check_log(self):
-        rows, widths = self.graph["log"], {0: 6, 1: 6, 2: 6, 3: 5, 4: 4, 5: 6, 6: 5}
+        rows, widths = self.graph["log"], {0: 6, 1: 6, 2: 6, 3: 5, 4: 4, 5: 6, 6: 5, 7: 7}
         assert [row[1] for row in rows] == sorted(row[1] for row in rows)
         known = {0}
         for row in rows:

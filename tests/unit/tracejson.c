@@ -416,6 +416,22 @@ Test(tracejson, a_stolen_child_is_joined_by_its_parent, .timeout = TEST_TIMEOUT)
     session_end(tracks, 2);
 }
 
+Test(tracejson, a_child_that_was_not_stolen_is_told_of_where_somebody_waited, .timeout = TEST_TIMEOUT)
+{
+    session_begin(false);
+    struct filch__track *track = track_of(7, 0);
+    put_start(track, 10, FIRST_KEY, "parent");
+    put(track, 30, FILCH__EVENT_FORKED, 0, 0, 0);
+    put(track, 30, FILCH__EVENT_MERGED, 0, 0, 0);
+    put_end(track, 40, FIRST_KEY, 0);
+    put(track, 50, FILCH__EVENT_FORKED, 0, 0, 0); /* of a task whose beginning is lost */
+    put(track, 50, FILCH__EVENT_MERGED, 0, 0, 0);
+    session_write(0, false);
+    cr_assert_eq(count_lines("[7,|,1,0.000,0.000,0.000,0.000]"), 1);
+    cr_assert_eq(count_lines("[7,"), 1);
+    session_end(&track, 1);
+}
+
 static double depth_of(const char *row)
 {
     double ts, depth = -1;

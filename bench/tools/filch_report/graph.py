@@ -11,21 +11,23 @@ He, Leiserson, Leiserson, SPAA 2010).
 A burden is added to each hand-over that lies on a path: a submit, a steal, a wake-up.
 
 A log that lacks rows (dropped, or cut off) gives a graph with fewer edges, thus a span that is at most the true one;
-`unresolved` counts what was referred to and is not there.
+Walk.unresolved counts what was referred to and is not there.
 """
 from bisect import bisect_right
 from collections import defaultdict
 
-SUBMIT, START, END, WAIT, NEED, JOIN, COMPLETE = range(7)
+SUBMIT, START, END, WAIT, NEED, JOIN, COMPLETE, MERGE = range(8)
+# What a MERGE says of an earlier time, as a row of its own: a child begins, on its parent's strand.
+FORK = 8
 NO_NAME = -1
 INFINITY = float("inf")
 # Fields of each kind of row.
-LENGTHS = {SUBMIT: 6, START: 6, END: 6, WAIT: 5, NEED: 4, JOIN: 6, COMPLETE: 5}
+LENGTHS = {SUBMIT: 6, START: 6, END: 6, WAIT: 5, NEED: 4, JOIN: 6, COMPLETE: 5, MERGE: 7}
 
 
 class Instance:
-    __slots__ = ("id", "name", "outside", "promise", "submitted", "started", "ended", "by", "by_depth", "needs", "events",
-                 "work", "span", "status", "track", "parent", "spawn_depth")
+    __slots__ = ("id", "name", "outside", "promise", "submitted", "started", "ended", "by", "by_depth", "needs",
+                 "events", "work", "span", "status", "track", "parent", "spawn_depth")
 
     def __init__(self, id_):
         self.id, self.name, self.outside, self.promise = id_, NO_NAME, False, False
@@ -47,7 +49,7 @@ class Graph:
 
     def __init__(self, names):
         self.names, self.instances, self.rows = names, {}, []
-        self.unfinished = self.unresolved = self.malformed = 0
+        self.unfinished = self.malformed = 0
 
     def get(self, id_):
         instance = self.instances.get(id_)
@@ -109,14 +111,15 @@ def add_row(graph, row):
         get(row[2]).add(row[3], COMPLETE, target, ts)
 
 
-def build(trace, prepare=lambda rows: rows):
-    """The graph of a trace that has a log, or None. prepare: what is done to its sorted rows before."""
+def build(trace):
+    """The graph of a trace that has a log, or None."""
     if not trace.log:
         return None
     graph = Graph(trace.names)
     rows = [row for row in trace.log if is_whole(row)]
     graph.malformed = len(trace.log) - len(rows)
-    graph.rows = prepare(sorted(rows, key=lambda row: row[1]))
+    forks = [[FORK, row[4], row[2], row[5]] for row in reversed(rows) if row[0] == MERGE]
+    graph.rows = sorted(sorted(rows, key=lambda row: row[1]) + forks, key=lambda row: row[1])
     for row in graph.rows:
         add_row(graph, row)
     finish(graph, trace)
@@ -125,7 +128,8 @@ def build(trace, prepare=lambda rows: rows):
 
 def finish(graph, trace):
     """Who has no end row ran at least for its slices, and a stolen child that nobody has joined hangs on its parent."""
-    open_ = {instance.id: instance for instance in graph.tasks() if instance.ended is None and instance.started is not None}
+    open_ = {instance.id: instance for instance in graph.tasks()
+             if instance.ended is None and instance.started is not None}
     graph.unfinished = len(open_)
     slices = trace.slices
     ran = defaultdict(float)
@@ -143,13 +147,15 @@ class Walk:
     """One pass over the rows: where each instance stands, absolutely, with a burden per hand-over.
 
     A mark is (local depth, absolute depth there, instance, the mark it follows from, the local depth of that one). The
-    marks of an instance rise in both depths; the last one at or before a depth is what counts there. A strand that goes
-    back from an unstolen child to the parent's continuation goes back in depth, and so may wait at a lower depth than a
-    mark has.
+    marks of an instance rise in both depths; the last one at or before a depth is what counts there.
+
+    A strand that syncs a child which nobody has stolen goes back in depth, to where the child was spawned, and runs it. The
+    marks that were made since the spawn are not the child's, nor the child's its parent's: between FORK and MERGE they are
+    laid aside, and then the later one of the two ends is where the parent goes on from.
     """
 
     def __init__(self, graph, burden=0.0):
-        self.graph, self.burden, self.marks, self.ends = graph, burden, {}, {}
+        self.graph, self.burden, self.marks, self.ends, self.aside = graph, burden, {}, {}, defaultdict(list)
         self.span, self.last, self.unresolved = 0.0, None, 0
         for row in graph.rows:
             self.step(row)
@@ -163,7 +169,8 @@ class Walk:
             self.begin(instances[row[2]])
         elif op == END:
             instance = instances[row[2]]
-            self.ends[instance] = self.reach(instance, max(row[3], instance.span)), self.mark_at(instance, row[3]), row[3]
+            at = self.reach(instance, max(row[3], instance.span))
+            self.ends[instance] = at, self.mark_at(instance, row[3]), row[3]
         elif op == WAIT or op == JOIN:
             instance = instances[row[2]]
             self.reach(instance, row[3])
@@ -179,6 +186,10 @@ class Walk:
             at = mark[1] + row[3] - mark[0]
             self.marks[target] = [(0.0, at, target, mark, row[3])]
             self.ends[target] = at, self.marks[target][0], 0.0
+        elif op == FORK and row[2] in instances:
+            self.fork(instances[row[2]], row[3])
+        elif op == MERGE and row[2] in instances:
+            self.merge(instances[row[2]], row[3], row[6])
 
     def follow(self, instance, source, depth):
         """The first mark of an instance that another has handed over at that depth."""
@@ -228,6 +239,27 @@ class Walk:
             return
         place = bisect_right(marks, (depth, INFINITY))
         marks[place:] = [new] + [mark for mark in marks[place:] if mark[1] > new[1] + mark[0] - depth]
+
+    def fork(self, instance, depth):
+        self.mark_at(instance, depth)
+        marks = self.marks[instance]
+        place = max(1, bisect_right(marks, (depth, INFINITY)))
+        self.aside[instance].append((place, marks[place:]))
+        del marks[place:]
+
+    def merge(self, instance, depth, parents):
+        """The child has ended at that depth, and its parent has got to the other one."""
+        if not self.aside[instance]:
+            return
+        marks, at = self.marks[instance], self.reach(instance, depth)
+        child = self.mark_at(instance, depth)
+        place, marks[place:] = self.aside[instance].pop()
+        parent = self.mark_at(instance, parents)
+        parents_at = parent[1] + parents - parent[0]
+        if at > parents_at:
+            marks.append((max(depth, parents), at, instance, child, depth))
+        elif depth > parents:
+            marks.append((depth, parents_at, instance, parent, parents))
 
     def path(self):
         """The longest path, from its start: (instance, from depth, to depth)."""
