@@ -3,6 +3,7 @@
 #include "lend.h"
 #include "scope.h"
 #include "watch.h"
+#include "watchdog.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -76,8 +77,7 @@ static void pass_down_locked(struct filch__strand *strand, struct filch_future *
     }
 }
 
-/* Whatever a task of the pool can run on. */
-static void visit_all(struct filch_pool *pool, void (*visit)(struct filch__strand *strand, void *ctx), void *ctx)
+void filch__pool_visit(struct filch_pool *pool, void (*visit)(struct filch__strand *strand, void *ctx), void *ctx)
 {
     filch__strands_visit(&pool->strands, visit, ctx);
     filch__lock(&pool->lock);
@@ -110,7 +110,7 @@ static void pass_to_parts(struct filch_future *task, const struct filch__strand 
 {
     struct part part = {task, runner};
     if (filch__unlikely(filch__load_seq_cst(&runner->forks.active) || filch__load_seq_cst(&runner->parts))) /* F7, A1 */
-        visit_all(runner->pool, cancel_part, &part);
+        filch__pool_visit(runner->pool, cancel_part, &part);
 }
 
 int filch__cancel(struct filch_future *future, bool timed_out)
@@ -147,7 +147,7 @@ static void cancel_waiting(struct filch__strand *strand, void *ctx)
 
 void filch__cancel_waits(struct filch_pool *pool, const struct filch__scope *scope)
 {
-    visit_all(pool, cancel_waiting, (void *)(uintptr_t)scope);
+    filch__pool_visit(pool, cancel_waiting, (void *)(uintptr_t)scope);
 }
 
 /* ---- waiting ---- */
@@ -185,6 +185,7 @@ static void check_no_section(const struct filch__strand *strand)
 static void enter_slot(struct filch__wait *wait)
 {
     struct filch__strand *strand = wait->strand;
+    filch__store_relaxed(&strand->stretch, strand->stretch + 2); /* each wait has one of its own */
     filch__strand_lock(strand);
     strand->waiting = wait;
     /* Under the lock: either a canceller finds the wait, or this finds the flag. */
@@ -333,6 +334,8 @@ void filch__wait_block(struct filch__wait *wait)
         return;
     if (!strand || strand->blocking) {
         filch__watch_outside(0);
+        if (strand)
+            filch__watchdog_poke(strand->pool);
         filch__waiter_sleep(&wait->waiter, wait->deadline_ns);
         filch__watch_outside(1);
         return;

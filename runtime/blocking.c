@@ -51,6 +51,7 @@ int filch_sleep_until(uint64_t deadline_ns)
     struct filch__wait wait;
     if (filch__deadline_past(deadline_ns))
         return 0;
+    wait.on = (struct filch__wait_on){.kind = FILCH__ON_CLOCK};
     int r = filch__wait_begin(&wait, 0, 0, deadline_ns, NULL);
     if (r)
         return r;

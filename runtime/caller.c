@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "pool.h"
 
+#include "watchdog.h"
+
 #include <filch/blocking.h>
 
 #include <errno.h>
@@ -62,6 +64,13 @@ static void visit_end(struct visit *visit)
         filch__pool_tell_closer(pool);
 }
 
+/* Workers count the bodies that end; here the stretch tells the watchdog one from the next. */
+static void run(struct filch__strand *strand, struct filch_future *future)
+{
+    filch__store_relaxed(&strand->stretch, strand->stretch + 2);
+    filch__task_run(strand, future);
+}
+
 /* ---- running what was just submitted ---- */
 
 struct guest {
@@ -79,7 +88,7 @@ static int run_one(void *data)
     /* A closer that has found everything ended sees this permit, or this sees that it stops: then it comes too late. */
     if (filch__unlikely(filch__load_seq_cst(&guest->pool->stopping)))
         filch__future_drop(guest->future);
-    filch__task_run(&visit.caller->strand, guest->future);
+    run(&visit.caller->strand, guest->future);
     return 0;
 }
 
@@ -162,6 +171,7 @@ static int pump(void *data)
         return 0;
     }
     struct visit visit __attribute__((cleanup(visit_end))) = visit_begin(pool, guest->caller);
+    filch__watchdog_rouse(pool);
     /* A closer that has found everything ended sees this permit, or this sees that it stops. */
     if (filch__load_seq_cst(&pool->stopping))
         return 0;
@@ -169,7 +179,7 @@ static int pump(void *data)
     struct filch_future *future;
     while (count < guest->max_tasks && !filch__gate_must_yield(filch__load_relaxed(&pool->gate)) &&
            (future = find_task(pool))) {
-        filch__task_run(&visit.caller->strand, future);
+        run(&visit.caller->strand, future);
         count++;
     }
     return (int)count;

@@ -151,6 +151,7 @@ int filch_completions_next(struct filch_completions *completions, uint64_t deadl
             return -ETIMEDOUT;
         struct filch__wait wait;
         struct filch__event_node node;
+        wait.on = (struct filch__wait_on){.kind = FILCH__ON_COMPLETIONS, .target = completions};
         int r = filch__wait_begin(&wait, 1, 0, deadline_ns, NULL);
         if (r)
             return r;

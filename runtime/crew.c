@@ -2,6 +2,7 @@
 #include "watch.h"
 
 #include "overflow.h"
+#include "watchdog.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -240,7 +241,9 @@ static void *run_worker(void *arg)
     }
     report(worker, status);
     if (!status) {
-        if (!worker->permit)
+        if (worker->permit)
+            filch__watchdog_rouse(pool);
+        else
             filch__worker_rest(worker);
         filch__worker_native(worker);
     }
@@ -263,6 +266,7 @@ static void thread_ends(void *arg)
     filch__worker_flush(worker);
     retire(worker);
     worker->permit = false;
+    filch__store_release(&worker->running, &worker->native); /* the strand will be another worker's */
     filch__permit_leave(pool);
     filch__pool_tell_closer(pool);
     leave(worker);

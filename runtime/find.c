@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "watch.h"
+#include "watchdog.h"
 
 enum {
     FAIR_EVERY = 61, /* Go's scheduler chose it; a prime, so that it does not beat with the program's own rhythm */
@@ -376,6 +377,7 @@ static bool sleep_until_told(struct filch__worker *worker)
             filch__worker_turn(worker, FILCH__SPELL_BUSY);
             worker->searching = worker->permit = true;
             filch__watch_worker(worker, FILCH__EVENT_FOUND);
+            filch__watchdog_rouse(pool);
             return true;
         case FILCH__TOKEN_RETIRE:
             filch__store_relaxed(&worker->token, FILCH__TOKEN_NONE);

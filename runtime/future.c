@@ -84,6 +84,7 @@ static int wait_for(struct filch_future *future, uint64_t deadline_ns, bool pass
 {
     struct filch__wait wait;
     struct filch__waiter_node node;
+    wait.on = (struct filch__wait_on){.kind = FILCH__ON_FUTURE, .target = future, .count = 1};
     int r = filch__wait_begin(&wait, 1, 0, deadline_ns, pass_on ? future : NULL);
     if (r)
         return r;
@@ -138,6 +139,9 @@ static int wait_for_group(const struct set *set, size_t count, uint64_t deadline
 {
     struct filch__wait wait;
     uint32_t ended = 0, undone = 0;
+    wait.on = set->pointers ? (struct filch__wait_on){.kind = FILCH__ON_ALL, .target = set->pointers, .count = count}
+                            : (struct filch__wait_on){
+                                  .kind = FILCH__ON_ALL, .target = set->first, .count = count, .stride = set->stride};
     int r = filch__wait_begin(&wait, (uint32_t)count, FILCH__WAITER_ALL, deadline_ns, NULL);
     if (r)
         return r;
@@ -295,6 +299,7 @@ int filch_wait_any(struct filch_future *const futures[], size_t count, uint64_t 
         return -ETIMEDOUT;
     struct filch__wait wait;
     struct nodes nodes = {.used = 0};
+    wait.on = (struct filch__wait_on){.kind = FILCH__ON_ANY, .target = futures, .count = count};
     r = filch__wait_begin(&wait, (uint32_t)count, 0, deadline_ns, NULL);
     if (r)
         return r;

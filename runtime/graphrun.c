@@ -49,7 +49,7 @@ static struct filch__node *end(struct filch_graph *graph, struct filch__node *no
         filch__cas_relaxed(&graph->error, &none, status);
     for (uint32_t i = 0; i < node->after; i++) {
         struct filch__node *after = &graph->nodes[successors[i]];
-        filch__watch_after(graph->pool, after, node);
+        filch__watch_after(after, node);
         if (filch__unlikely(status < 0))
             inherit(after, status);
         if (!count_down(after))
@@ -101,6 +101,7 @@ static void left(struct carrier *carrier)
         push(carrier->graph, next);
     if (filch__unlikely(carrier->strand->typed))
         filch__forks_end(carrier->strand);
+    carrier->strand->graph = NULL;
     carrier->future->priv.reserved32 = carrier->ended;
 }
 
@@ -115,6 +116,7 @@ static int run_node(struct carrier *carrier)
     filch__store_relaxed(&strand->fn, node->fn);
     filch__store_relaxed(&strand->label, node->name);
     filch__watch_begin_part(strand, node, &carrier->watched);
+    filch__store_relaxed(&strand->stretch, strand->stretch + 2); /* each node is a body of its own to the watchdog */
     carrier->in_body = true;
     status = node->fn(node->data);
     carrier->in_body = false;
@@ -133,6 +135,7 @@ static int carry(void *data)
     struct filch__strand *strand = filch__strand_current();
     struct carrier carrier __attribute__((cleanup(left))) = {.strand = strand, .future = strand->task, .node = data};
     struct filch_graph *graph = carrier.graph = carrier.node->graph;
+    strand->graph = graph;
     filch__store_relaxed(&strand->task, graph->task); /* what cancels it cancels the nodes */
     while (carrier.node) {
         int status = run_node(&carrier);
@@ -193,6 +196,7 @@ static int run_here(struct filch_graph *graph)
     graph->error = 0;
     struct filch__strand *runner = filch__load_relaxed(&strand->task->priv.runner);
     filch__add_seq_cst(&runner->parts, 1);                         /* A1 */
+    wait.on = (struct filch__wait_on){.kind = FILCH__ON_GRAPH, .target = graph};
     (void)filch__wait_begin(&wait, 1, 0, FILCH_NO_DEADLINE, NULL); /* only a deadline can make it fail */
     graph->joiner = &wait.waiter;
     for (size_t i = 0; i < graph->source_count; i++) {

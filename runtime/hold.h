@@ -77,6 +77,8 @@ void filch__hold_begin(struct filch__hold *hold, struct filch_future *const afte
 void filch__hold_pull(struct filch_future *future);
 /* The tasks of a scope that was cancelled; NULL: all tasks. */
 void filch__hold_pull_all(struct filch_pool *pool, const struct filch__scope *scope);
+/* What waits there, if it is a task that waits for predecessors, and was not pulled; or NULL. The waiter is registered. */
+const struct filch__hold *filch__hold_of(const struct filch__waiter *waiter);
 /* The task ends: its permit goes back. */
 void filch__hold_end(struct filch__hold *hold);
 

@@ -140,8 +140,3 @@ void filch__json_us(struct filch__json *json, uint64_t ns)
     end = digits_of(ns, end);
     filch__json_bytes(json, end, (size_t)(text + sizeof text - end));
 }
-
-void filch__json_double(struct filch__json *json, double value)
-{
-    filch__json_us(json, value < 0 ? 0 : value > 1e15 ? (uint64_t)1e18 : (uint64_t)(value * 1000 + 0.5));
-}

@@ -30,13 +30,34 @@ void filch__json_bytes(struct filch__json *json, const char *bytes, size_t count
 void filch__json_string(struct filch__json *json, const char *text); /* in quotes */
 void filch__json_u64(struct filch__json *json, uint64_t value);
 void filch__json_i64(struct filch__json *json, int64_t value);
-void filch__json_us(struct filch__json *json, uint64_t ns);      /* microseconds, with three decimals */
-void filch__json_double(struct filch__json *json, double value); /* not negative; three decimals */
+void filch__json_us(struct filch__json *json, uint64_t ns); /* microseconds, with three decimals */
 
 /* As it is: a literal. */
 static inline void filch__json_raw(struct filch__json *json, const char *text)
 {
     filch__json_bytes(json, text, strlen(text));
+}
+
+/* With what stands before it, a comma and a key say. */
+static inline void filch__json_field_u64(struct filch__json *json, const char *before, uint64_t value)
+{
+    filch__json_raw(json, before);
+    filch__json_u64(json, value);
+}
+static inline void filch__json_field_i64(struct filch__json *json, const char *before, int64_t value)
+{
+    filch__json_raw(json, before);
+    filch__json_i64(json, value);
+}
+static inline void filch__json_field_us(struct filch__json *json, const char *before, uint64_t ns)
+{
+    filch__json_raw(json, before);
+    filch__json_us(json, ns);
+}
+static inline void filch__json_field_string(struct filch__json *json, const char *before, const char *text)
+{
+    filch__json_raw(json, before);
+    filch__json_string(json, text);
 }
 
 /* Bytes of the UTF-8 character at `text`; 0: it is none. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "lend.h"
 
+#include "watch.h"
+
 enum { GRACE_MOST_NS = 1000000000 }; /* between being asked to stop and being stuck: the time-out once more, or so long */
 
 static uint64_t grace_ns(const struct filch__record *record)
@@ -23,6 +25,7 @@ static void report_and_give_back(void *target)
     struct filch_pool *pool = target;
     filch__add_relaxed(&pool->stuck_tasks, 1);
     give_back(pool);
+    filch__watch_stuck();
     if (pool->config.stuck)
         pool->config.stuck(pool->config.ctx, &pool->stuck);
 }
@@ -41,8 +44,10 @@ static struct filch__wakeup look(struct filch__timer *timer)
     if (record->stuck)
         return (struct filch__wakeup){give_back, pool}; /* once more, after a wait: reported already */
     record->stuck = true;
-    pool->stuck = (struct filch_stuck){
-        .name = record->name, .fn = record->future->priv.fn, .running_ns = record->timeout_ns + grace_ns(record)};
+    pool->stuck = (struct filch_stuck){.name = record->name,
+                                       .fn = record->future->priv.fn,
+                                       .running_ns = record->timeout_ns + grace_ns(record),
+                                       .timed_out = true};
     return (struct filch__wakeup){report_and_give_back, pool};
 }
 

@@ -72,12 +72,14 @@ static inline void filch__body_pause(struct filch__strand *strand)
 {
     if (filch__unlikely(strand->typed))
         filch__forks_suspend(strand);
+    filch__count(&strand->stretch);
     filch__lend_off(strand, strand->task);
 }
 
 static inline void filch__body_resume(struct filch__strand *strand)
 {
     filch__lend_on(strand, strand->task);
+    filch__count(&strand->stretch);
     if (filch__unlikely(strand->typed))
         filch__forks_resume(strand);
 }

@@ -16,7 +16,7 @@
  *              worker ID queued N idle
  *            TASK: its name, its function's, or that one's address. NS: since somebody asked first; nobody takes the time at a start
  *   stuck    for each pool `pool NUMBER`, `stuck COUNT`, and if there was one `last NS TASK`: the last that did not return
- *            when it was timed out, and for how long it had run when that was noticed
+ *            when it was timed out, or ran for stuck_after_ns, and for how long it had run when that was noticed
  *   dump     filch_pool_dump of each pool
  *   metrics  filch_metrics_write
  *

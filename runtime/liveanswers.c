@@ -198,7 +198,9 @@ static bool answer_workers(FILE *out)
 
 static void see_stuck(struct filch_pool *pool, void *rows)
 {
-    struct row row = {.pool = pool->number, .count = filch__load_relaxed(&pool->stuck_tasks)};
+    struct row row = {.pool = pool->number,
+                      .count =
+                          filch__load_relaxed(&pool->stuck_tasks) + filch__load_relaxed(&pool->watchdog.long_running)};
     filch__lock(&pool->keeper.lock);
     set_task(&row, pool->stuck.name, pool->stuck.fn);
     row.for_ns = pool->stuck.running_ns;

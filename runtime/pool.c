@@ -4,6 +4,7 @@
 #include "live.h"
 #include "overflow.h"
 #include "traces.h"
+#include "watchdog.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@ static int complete_config(struct filch_pool_config *config, struct filch_alloca
 {
     bool no_idle = config->flags & FILCH_POOL_NO_IDLE_WORKERS, pumped = config->flags & FILCH_POOL_PUMPED;
     if (config->flags & ~(FILCH_POOL_NO_IDLE_WORKERS | FILCH_POOL_NO_OVERFLOW_MESSAGE | FILCH_POOL_PUMPED) ||
-        filch__any_set(config->reserved, 4) || (unsigned)config->when_full > FILCH_FULL_RUN ||
+        filch__any_set(config->reserved, 2) || (unsigned)config->when_full > FILCH_FULL_RUN ||
         (no_idle && config->min_workers))
         return -EINVAL;
     if (config->min_workers > FILCH_WORKERS_MAX || config->max_concurrency > FILCH_WORKERS_MAX ||
@@ -103,7 +104,9 @@ static struct filch_pool *create(const struct filch_pool_config *config, const s
 /* Start the workers that are kept, and wait until each has been initialised or has failed. */
 static int start_workers(struct filch_pool *pool)
 {
-    int r = 0;
+    int r = filch__watchdog_open(pool);
+    if (r)
+        return r;
     pool->init_pending = pool->config.min_workers;
     for (unsigned i = 0; i < pool->config.min_workers; i++) {
         r = filch__crew_start(pool, false, true);
@@ -135,6 +138,7 @@ int filch_pool_open(struct filch_pool **ret_pool, const struct filch_pool_config
     if (!(complete.flags & FILCH_POOL_NO_OVERFLOW_MESSAGE))
         filch__overflow_install();
     filch__os_barrier_init();
+    filch__process_watch();
     filch__trace_environment();
     struct filch_pool *pool = create(&complete, &allocator);
     if (!pool)

@@ -114,7 +114,12 @@ uint64_t filch__replay_dropped(const struct filch__replay *replay); /* events th
 /* NULL: there is none. */
 struct filch__lane *filch__replay_lane(const struct filch__replay *replay, uint32_t track_number);
 struct filch__lane *filch__replay_worker(const struct filch__replay *replay, uint64_t pool, uint64_t worker);
-/* The time of the earliest event that is left; UINT64_MAX: none is. */
-uint64_t filch__replay_next_ticks(const struct filch__replay *replay);
+
+/* ---- lanes.c, for replay.c: events in the order of time ---- */
+
+/* The earliest event that is left, which is then behind; its lane, NULL: none is. What follows on the lane is at
+ * lane->buffer[lane->next] if lane->next < lane->count. */
+struct filch__lane *filch__replay_take(struct filch__replay *replay, struct filch__event *event);
+uint64_t filch__replay_duration_ns(const struct filch__replay *replay, uint64_t ticks);
 
 #endif

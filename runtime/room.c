@@ -28,6 +28,7 @@ static int wait_for_room(struct filch_pool *pool)
 {
     struct filch__wait wait;
     struct filch__event_node node;
+    wait.on = (struct filch__wait_on){.kind = FILCH__ON_ROOM, .target = pool};
     int r = filch__wait_begin(&wait, 1, 0, FILCH_NO_DEADLINE, NULL);
     if (r)
         return r;

@@ -78,7 +78,7 @@ static bool has_run(struct filch__sampler *sampler, uint32_t track, uint64_t cpu
     if (known)
         *known = cpu_ns;
     filch__unlock(&sampler->lock);
-    return before_ns && cpu_ns - before_ns >= FILCH__SAMPLE_EVERY_NS / 2;
+    return before_ns && cpu_ns >= before_ns + FILCH__SAMPLE_EVERY_NS / 2; /* less: it is another thread */
 }
 
 static void look_at_track(struct filch__track *track, void *ctx)
@@ -119,15 +119,15 @@ static void *run(void *arg)
     uint64_t due_ns = 0;
     filch__os_thread_name("filch-sampler");
     for (;;) {
-        uint32_t asks = filch__load_seq_cst(&sampler->asks); /* Y1 */
-        if (asks != sampler->done)
+        uint32_t looked = filch__bell_look(&sampler->bell);
+        if (looked != sampler->looked)
             sampler->asked();
-        sampler->done = asks;
+        sampler->looked = looked;
         if (filch__load_relaxed(&sampler->stop))
             return NULL;
         if (filch__os_now_ns() >= due_ns)
             due_ns = look(sampler);
-        filch__os_futex_wait(&sampler->asks, asks, due_ns);
+        filch__bell_wait(&sampler->bell, looked, due_ns);
     }
 }
 
@@ -137,7 +137,7 @@ int filch__sampler_start(struct filch__sampler *sampler, bool wraps, void (*aske
     sampler->wraps = wraps;
     sampler->asked = asked;
     sampler->spent_ns = sampler->looks = 0;
-    sampler->done = filch__load_seq_cst(&sampler->asks);
+    sampler->looked = filch__bell_look(&sampler->bell);
     filch__store_relaxed(&sampler->stop, 0);
     int r = filch__os_thread_start(&sampler->thread, run, sampler);
     sampler->started = !r;
@@ -146,8 +146,7 @@ int filch__sampler_start(struct filch__sampler *sampler, bool wraps, void (*aske
 
 void filch__sampler_ask(struct filch__sampler *sampler)
 {
-    filch__add_seq_cst(&sampler->asks, 1); /* Y1 */
-    filch__os_futex_wake(&sampler->asks, 1);
+    filch__bell_ring(&sampler->bell);
 }
 
 void filch__sampler_stop(struct filch__sampler *sampler)

@@ -3,20 +3,12 @@
  *
  * It looks about every 5 ms, and seldom enough to take less than a hundredth of one processor. Between two looks it sleeps;
  * what others ask for it does at once, so that little has to be done in a signal handler.
- *
- * State     written by
- *   asks    anybody, also a signal handler: a futex, counts what the thread must look at
- *   stop    who stops it
- *   rest    the thread, under the lock
- * Orderings
- *   Y1 ask: asks + 1 (sc), wake  ||  the thread: load asks (sc), do what was asked for, sleep while asks is what it was. Either it
- *      does it, or it does not sleep.
  */
 #ifndef FILCH_SAMPLER_H
 #define FILCH_SAMPLER_H
 
+#include "bell.h"
 #include "map.h"
-#include "os.h"
 
 enum { FILCH__SAMPLE_EVERY_NS = 5000000 };
 
@@ -44,10 +36,11 @@ struct filch__sampler { /* all zero but for the lock: nothing was taken */
     uint64_t spent_ns, looks;
     pthread_t thread;
     bool started;
-    uint32_t done;       /* asks, when it did what was asked for */
+    uint32_t looked;     /* at the bell, when it last did what was asked for */
     void (*asked)(void); /* what was asked for */
     /* others write */
-    uint32_t asks, stop;
+    struct filch__bell bell;
+    uint32_t stop;
 };
 
 /* 0 or a negative errno. */
@@ -56,7 +49,7 @@ int filch__sampler_start(struct filch__sampler *sampler, bool wraps, void (*aske
 void filch__sampler_stop(struct filch__sampler *sampler);
 void filch__sampler_free(struct filch__sampler *sampler);
 void filch__sampler_abandon(struct filch__sampler *sampler); /* in a forked child: its thread is no more */
-/* Y1. Also from a signal handler. */
+/* Make the thread look at what was asked for. Also from a signal handler. */
 void filch__sampler_ask(struct filch__sampler *sampler);
 
 /* A copy, in the order of time, which is the caller's to free; NULL: there are none, or no memory. */

@@ -269,7 +269,8 @@ static bool unlink_entry(uintptr_t *first, struct filch__waiter *waiter)
     return false;
 }
 
-bool filch__future_unregister(struct filch_future *future, struct filch__waiter *waiter)
+/* False: it is done. Else nobody comes or goes until unlock_list(); the word as it is then. */
+static bool lock_list(struct filch_future *future, uint64_t *ret_word)
 {
     uint64_t word = filch__load_acquire(&future->priv.state);
     for (;;) {
@@ -282,9 +283,12 @@ bool filch__future_unregister(struct filch_future *future, struct filch__waiter 
             break;
         }
     }
-    uintptr_t first = entry_of(word);
-    bool undone = unlink_entry(&first, waiter);
-    word |= LOCK;
+    *ret_word = word | LOCK;
+    return true;
+}
+
+static void unlock_list(struct filch_future *future, uint64_t word, uintptr_t first)
+{
     do {
         if (phase_of(word) == FILCH__DONE) { /* finish left the list to the holder of LOCK */
             complete_entries(first, future, status_of(word));
@@ -292,5 +296,35 @@ bool filch__future_unregister(struct filch_future *future, struct filch__waiter 
         }
     } while (!filch__cas_acq_rel(&future->priv.state, &word,
                                  (word & ~(POINTER | DIRECT | LOCK)) | entry_word(first))); /* F3 */
+}
+
+bool filch__future_unregister(struct filch_future *future, struct filch__waiter *waiter)
+{
+    uint64_t word;
+    if (!lock_list(future, &word))
+        return false;
+    uintptr_t first = entry_of(word);
+    bool undone = unlink_entry(&first, waiter);
+    unlock_list(future, word, first);
     return undone;
+}
+
+void filch__future_visit(struct filch_future *future, void (*visit)(struct filch__waiter *waiter, void *ctx), void *ctx)
+{
+    uint64_t word;
+    if (!lock_list(future, &word))
+        return;
+    for (uintptr_t entry = entry_of(word); entry;) {
+        const struct filch__waiter_node *node = (const struct filch__waiter_node *)entry;
+        visit(entry & 1 ? (struct filch__waiter *)(entry - 1) : node->waiter, ctx);
+        entry = entry & 1 ? 0 : node->next;
+    }
+    unlock_list(future, word, entry_of(word));
+}
+
+void *filch__future_runner(const struct filch_future *future)
+{
+    void *runner = filch__load_acquire(&future->priv.runner); /* F4 */
+    enum filch__phase phase = filch__future_phase(future);
+    return phase == FILCH__QUEUED || phase == FILCH__RUNNING ? runner : NULL;
 }

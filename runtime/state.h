@@ -3,7 +3,7 @@
  *
  *   word, not done      52 PASSING  who asked it to stop first looks at its strand, or at what holds it
  *                   51..50 TIMED_OUT, CANCEL   asked to stop, and why
- *                        49 LOCK     a waiter is unlinking itself
+ *                        49 LOCK     a waiter is unlinking itself, or somebody looks at the list
  *                        48 DIRECT   the pointer is the one waiter itself; else the first node of a list
  *                     47..3 pointer  0: nobody waits
  *                      2..0 phase    IDLE (all zero), QUEUED, RUNNING, DROPPED, PROMISE
@@ -23,7 +23,7 @@
  *   QUEUED.. DROPPED -> DONE     the worker               CAS, while PASSING is clear: its last access to the future
  *   PROMISE -> DONE              complete, cancel         CAS: one of them; its last access
  *   pointer                      register                 CAS, while LOCK is clear
- *   LOCK, unlock                 unregister               CAS, CAS
+ *   LOCK, unlock                 unregister, visit        CAS, CAS
  *
  * May run together?  all of them. The caller keeps the future in place: for the worker until DONE; for register,
  * unregister and cancel because who calls them owns or waits for it.
@@ -99,5 +99,10 @@ enum filch__register filch__future_register(struct filch_future *future, struct 
 /* True: one registration of the waiter is undone. False: there is none, or the future's end has it and completes the
  * waiter. */
 bool filch__future_unregister(struct filch_future *future, struct filch__waiter *waiter);
+
+/* Who keeps it in place: on what it runs; NULL: it does not, or is done. */
+void *filch__future_runner(const struct filch_future *future);
+/* Look at each waiter that is registered, while none can come or go. Done futures have none. */
+void filch__future_visit(struct filch_future *future, void (*visit)(struct filch__waiter *waiter, void *ctx), void *ctx);
 
 #endif

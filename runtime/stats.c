@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "pool.h"
 
+#include "watchdog.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -52,7 +54,8 @@ static void collect(struct filch_pool *pool, struct filch_pool_stats *stats)
     stats->blocked_waits += filch__load_relaxed(&pool->outside_waits);
     stats->wakes = filch__load_relaxed(&pool->wakes);
     stats->failed_starts = filch__load_relaxed(&pool->failed_starts);
-    stats->queue_depth += filch__entry_size(pool) + filch__inject_size(&pool->ready) + filch__inject_size(&pool->yielded);
+    stats->queue_depth +=
+        filch__entry_size(pool) + filch__inject_size(&pool->ready) + filch__inject_size(&pool->yielded);
     struct filch__waits waits = filch__pool_waits(pool);
     stats->suspended = waits.begun > waits.ended ? waits.begun - waits.ended : 0;
     stats->workers = filch__load_relaxed(&pool->threads);
@@ -63,6 +66,8 @@ static void collect(struct filch_pool *pool, struct filch_pool_stats *stats)
     stats->has_barrier = filch__os_has_barrier();
     stats->stuck = filch__load_relaxed(&pool->stuck_tasks);
     stats->held = filch__load_relaxed(&pool->held);
+    stats->deadlocks = filch__load_relaxed(&pool->watchdog.deadlocks);
+    stats->long_running = filch__load_relaxed(&pool->watchdog.long_running);
     stats->unguarded_stacks = filch__load_relaxed(&pool->strands.unguarded);
 }
 
@@ -97,23 +102,100 @@ static void print_task(FILE *out, const struct filch__strand *strand)
     void *address;
     memcpy(&address, &fn, sizeof address);
     if (!filch__load_relaxed(&strand->task))
-        fprintf(out, "no task\n");
+        fprintf(out, "no task");
     else if (label)
-        fprintf(out, "task \"%s\" (function %p)\n", label, address);
+        fprintf(out, "task \"%s\" (function %p)", label, address);
     else
-        fprintf(out, "task with function %p\n", address);
+        fprintf(out, "task with function %p", address);
 }
+
+static void print_worker(FILE *out, struct filch__worker *worker)
+{
+    const struct filch__strand *strand = filch__load_acquire(&worker->running); /* shows the strand */
+    uint64_t running_ns = filch__sight_running_ns(&worker->sight);
+    if (!strand)
+        return;
+    fprintf(out, "  worker %u, %zu queued: ", worker->id,
+            filch__deque_size(&worker->deque) + filch__handful_size(&worker->handful));
+    print_task(out, strand);
+    if (running_ns && filch__load_relaxed(&strand->task))
+        fprintf(out, ", for %llu ms", (unsigned long long)(running_ns / 1000000));
+    fprintf(out, "\n");
+}
+
+/* What a strand waits for, as far as it can be said when it may have gone on. */
+struct wait_seen {
+    struct filch__wait_on on;
+    bool scope, promise;                /* the future is that of a scope, or no task's */
+    const struct filch__strand *runner; /* of the future; perhaps of another pool */
+    filch_fn *fn;
+};
+
+static bool look_at_wait(struct filch__strand *strand, struct wait_seen *ret_seen)
+{
+    struct wait_seen seen = {.scope = false};
+    filch__strand_lock(strand);
+    bool waits = strand->waiting;
+    if (waits)
+        seen.on = strand->waiting->on;
+    if (waits && seen.on.kind == FILCH__ON_FUTURE) {
+        const struct filch_future *future = seen.on.target;
+        seen.scope = future->priv.flags & FILCH__FUTURE_SCOPE;
+        seen.promise = filch__future_phase(future) == FILCH__PROMISE;
+        seen.runner = filch__future_runner(future);
+        seen.fn = seen.promise ? NULL : future->priv.fn;
+    }
+    filch__strand_unlock(strand);
+    *ret_seen = seen;
+    return waits;
+}
+
+static const char *kind_of(const struct wait_seen *seen)
+{
+    static const char *const kinds[] = {
+        [FILCH__ON_ALL] = "several tasks",    [FILCH__ON_ANY] = "one of several tasks",
+        [FILCH__ON_CHILD] = "a stolen child", [FILCH__ON_GRAPH] = "a graph",
+        [FILCH__ON_GATE] = "a gate",          [FILCH__ON_COMPLETIONS] = "a completions queue",
+        [FILCH__ON_ROOM] = "room in a queue", [FILCH__ON_CLOCK] = "its time"};
+    if (seen->on.kind != FILCH__ON_FUTURE)
+        return kinds[seen->on.kind];
+    return seen->scope ? "the tasks of a scope" : seen->promise ? "a promise" : "a task";
+}
+
+static void print_target(FILE *out, struct filch_pool *pool, const struct wait_seen *seen)
+{
+    /* The strands of this pool stay; what a future of another one runs on may be gone. */
+    bool own = seen->runner && filch__strands_has(&pool->strands, seen->runner);
+    const char *label = own && filch__load_relaxed(&seen->runner->task) == seen->on.target
+                            ? filch__load_relaxed(&seen->runner->label)
+                            : NULL;
+    void *address;
+    memcpy(&address, &seen->fn, sizeof address);
+    fprintf(out, ", for %s", kind_of(seen));
+    if (label)
+        fprintf(out, " \"%s\"", label);
+    if (address)
+        fprintf(out, " (function %p%s)", address, seen->runner ? "" : ", not begun");
+}
+
+struct dump {
+    struct filch_pool *pool;
+    FILE *out;
+};
 
 static void print_waiting(struct filch__strand *strand, void *ctx)
 {
-    FILE *out = ctx;
-    filch__strand_lock(strand);
-    bool waits = strand->waiting;
-    filch__strand_unlock(strand);
-    if (!waits)
+    const struct dump *dump = ctx;
+    struct wait_seen seen;
+    if (!look_at_wait(strand, &seen))
         return;
-    fprintf(out, "  waiting on strand %u: ", strand->id);
-    print_task(out, strand);
+    if (strand->thread)
+        fprintf(dump->out, "  waiting on a thread: ");
+    else
+        fprintf(dump->out, "  waiting on strand %u: ", strand->id);
+    print_task(dump->out, strand);
+    print_target(dump->out, dump->pool, &seen);
+    fprintf(dump->out, "\n");
 }
 
 const char *filch__pool_phase_name(const struct filch_pool *pool)
@@ -146,17 +228,15 @@ int filch_pool_dump(const struct filch_pool *pool, FILE *out)
             (unsigned long long)stats.stolen_children, (unsigned long long)stats.taken_back,
             (unsigned long long)stats.forced, stats.has_barrier ? "" : " (membarrier is refused)");
     print_spells(out, &stats);
+    if (it->config.stuck_after_ns)
+        fprintf(out, "  %llu ran for too long, %llu deadlocks\n", (unsigned long long)stats.long_running,
+                (unsigned long long)stats.deadlocks);
     for (size_t i = 0; i < FILCH_WORKERS_MAX; i++) {
         struct filch__worker *worker = filch__load_acquire(&it->worker[i]);
         if (!worker)
             break;
-        const struct filch__strand *strand = filch__load_acquire(&worker->running); /* shows the strand */
-        if (!strand)
-            continue;
-        fprintf(out, "  worker %u, %zu queued: ", worker->id,
-                filch__deque_size(&worker->deque) + filch__handful_size(&worker->handful));
-        print_task(out, strand);
+        print_worker(out, worker);
     }
-    filch__strands_visit(&it->strands, print_waiting, out);
+    filch__pool_visit(it, print_waiting, &(struct dump){it, out});
     return ferror(out) ? -EIO : 0;
 }

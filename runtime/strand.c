@@ -210,6 +210,16 @@ void filch__strands_visit(struct filch__strands *strands, void (*visit)(struct f
     }
 }
 
+bool filch__strands_has(struct filch__strands *strands, const void *strand)
+{
+    bool has = false;
+    filch__lock(&strands->lock);
+    for (const struct filch__slab *slab = strands->slabs; slab && !has; slab = slab->next)
+        has = (const char *)strand >= slab->base && (const char *)strand < slab->base + slab->used * strands->stack_size;
+    filch__unlock(&strands->lock);
+    return has;
+}
+
 void filch__strand_init_thread(struct filch__strand *strand, struct filch_pool *pool)
 {
     *strand = (struct filch__strand){.pool = pool, .thread = true};

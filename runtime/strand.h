@@ -16,11 +16,11 @@
  *   task         the thread that runs it
  *   label, fn    the same, relaxed: dumps read them
  *   blocking     the thread that runs it
+ *   stretch      the thread that runs it, relaxed: the watchdog reads it
  *   exposed      whoever puts the strand into that queue or takes it out (join.c)
  *   forks        forkstack.h
  *   watched      the thread that runs it
  *   span         the same; span.h tells the exception
- *   instance     the same, relaxed
  *   parts        any thread that runs the task or a part of it (graph.h)
  *   waiting      the thread that runs it, under `lock`; cancellers read it under `lock`
  * A switch: filch__strand_switch saves the registers of `from`, runs `to`, and returns, in a later switch back, the
@@ -51,11 +51,14 @@ struct filch__strand {
     const char *label;
     filch_fn *fn;
     struct filch__wait *waiting;
+    uint32_t stretch; /* changes where a body goes on after a wait, or a part of it begins; odd while it waits (watchdog.h) */
     struct filch__link exposed_link; /* in the pool's queue of strands that are suspended with children */
     uint32_t exposed;
     uint32_t lock;
     bool thread;  /* a thread's own stack */
     bool typed;   /* forks.active, on a line that its runner has at hand */
+    uint32_t deadlocked; /* the stretch in which it was reported as such; the timekeeper's */
+    const void *graph; /* whose nodes it runs; its thread's, read under the lock while it waits */
     uint32_t parts; /* runs of graphs by the task that began here: other strands run parts of it */
     bool blocking; /* in filch_blocking: its thread has no permit, and waits block it */
     bool watched; /* its task is (span.h), on a line that its runner has at hand */
@@ -69,7 +72,6 @@ struct filch__strand {
     const void *asan_bottom;
     size_t asan_size;
     struct filch__span span;
-    uint64_t instance; /* span.key, for thieves of its children, who may be late */
     struct filch__forkstack forks;
 };
 
@@ -100,6 +102,9 @@ void filch__strand_reset(struct filch__strands *strands, struct filch__strand *s
 /* Call visit for every strand ever handed out, running ones too. */
 void filch__strands_visit(struct filch__strands *strands, void (*visit)(struct filch__strand *strand, void *ctx),
                           void *ctx);
+
+/* Was it handed out by these? It need not be a strand at all. */
+bool filch__strands_has(struct filch__strands *strands, const void *strand);
 
 /* Make `strand` stand for a thread's own stack; then, in that thread, for each thread it stands for in turn. */
 void filch__strand_init_thread(struct filch__strand *strand, struct filch_pool *pool);

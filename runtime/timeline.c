@@ -1,51 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "tracejson.h"
 
-#include "peek.h"
-
 #include <stdlib.h>
 
 enum { NOTE_MOST = 120, NOTE_PART = 16, CHILDREN_MOST = 1 << 16 };
 
 /* ---- pieces of an event ---- */
 
-static void place(struct filch__scribe *scribe, uint32_t track, uint64_t ns)
-{
-    struct filch__json *json = &scribe->json;
-    filch__json_raw(json, ",\"pid\":");
-    filch__json_i64(json, scribe->pid);
-    filch__json_raw(json, ",\"tid\":");
-    filch__json_u64(json, track);
-    filch__json_raw(json, ",\"ts\":");
-    filch__json_us(json, ns);
-}
-
-static void key_string(struct filch__json *json, const char *key, const char *text)
-{
-    filch__json_raw(json, key);
-    filch__json_string(json, text);
-}
-
-static void key_u64(struct filch__json *json, const char *key, uint64_t value)
-{
-    filch__json_raw(json, key);
-    filch__json_u64(json, value);
-}
-
-static void key_us(struct filch__json *json, const char *key, uint64_t ns)
-{
-    filch__json_raw(json, key);
-    filch__json_us(json, ns);
-}
-
 static void begin_slice(struct filch__scribe *scribe, const char *category, const char *name,
                         const struct filch__lane *lane, uint64_t from_ns, uint64_t to_ns)
 {
     filch__scribe_element(scribe, "{\"ph\":\"X\",\"cat\":\"");
     filch__json_raw(&scribe->json, category);
-    key_string(&scribe->json, "\",\"name\":", name);
-    place(scribe, lane->track->number, from_ns);
-    key_us(&scribe->json, ",\"dur\":", to_ns - from_ns);
+    filch__json_field_string(&scribe->json, "\",\"name\":", name);
+    filch__scribe_place(scribe, lane->track->number, from_ns);
+    filch__json_field_us(&scribe->json, ",\"dur\":", to_ns - from_ns);
 }
 
 static const char *name_of(struct filch__scribe *scribe, const struct filch__instance *instance)
@@ -66,21 +35,21 @@ static void task_slice(struct filch__scribe *scribe, struct filch__lane *lane, u
     const struct filch__instance *it = lane->shown;
     struct filch__json *json = &scribe->json;
     begin_slice(scribe, "task", name_of(scribe, it), lane, lane->since_ns, ns);
-    key_u64(json, ",\"args\":{\"id\":", it->id);
-    key_u64(json, ",\"n\":", it->stretches - 1);
-    key_string(json, ",\"end\":", how);
+    filch__json_field_u64(json, ",\"args\":{\"id\":", it->id);
+    filch__json_field_u64(json, ",\"n\":", it->stretches - 1);
+    filch__json_field_string(json, ",\"end\":", how);
     if (status) {
-        filch__json_raw(json, ",\"status\":");
-        filch__json_i64(json, *status);
+        filch__json_field_i64(json, ",\"status\":", *status);
     }
     if (it->stretches == 1 && it->submitted.lane)
-        key_us(json, ",\"queue_us\":", lane->since_ns > it->submitted.ns ? lane->since_ns - it->submitted.ns : 0);
+        filch__json_field_us(
+            json, ",\"queue_us\":", lane->since_ns > it->submitted.ns ? lane->since_ns - it->submitted.ns : 0);
     if (it->stolen)
         filch__json_raw(json, ",\"stolen\":true");
     if (it->parent)
-        key_u64(json, ",\"parent\":", it->parent);
+        filch__json_field_u64(json, ",\"parent\":", it->parent);
     if (it->note)
-        key_string(json, ",\"note\":", it->note);
+        filch__json_field_string(json, ",\"note\":", it->note);
     filch__json_raw(json, "}}");
 }
 
@@ -97,7 +66,7 @@ static void other_slice(struct filch__scribe *scribe, struct filch__lane *lane, 
         return;
     begin_slice(scribe, shown[lane->doing].category, shown[lane->doing].name, lane, lane->since_ns, ns);
     if (lane->doing == FILCH__DOING_BLOCKED && lane->shown) {
-        key_u64(&scribe->json, ",\"args\":{\"id\":", lane->shown->id);
+        filch__json_field_u64(&scribe->json, ",\"args\":{\"id\":", lane->shown->id);
         filch__json_raw(&scribe->json, "}");
     }
     filch__json_raw(&scribe->json, "}");
@@ -243,9 +212,9 @@ static void flow_end(struct filch__scribe *scribe, const char *phase, const char
                      uint64_t ns)
 {
     filch__scribe_element(scribe, phase);
-    key_string(&scribe->json, ",\"cat\":\"flow\",\"name\":", name);
-    key_u64(&scribe->json, ",\"id\":", scribe->flows);
-    place(scribe, lane->track->number, ns);
+    filch__json_field_string(&scribe->json, ",\"cat\":\"flow\",\"name\":", name);
+    filch__json_field_u64(&scribe->json, ",\"id\":", scribe->flows);
+    filch__scribe_place(scribe, lane->track->number, ns);
     filch__json_raw(&scribe->json, "}");
 }
 
@@ -266,12 +235,12 @@ static void suspension(struct filch__scribe *scribe, const char *phase, const st
 {
     struct filch__json *json = &scribe->json;
     filch__scribe_element(scribe, phase);
-    key_u64(json, ",\"cat\":\"suspended\",\"id\":\"", it->id);
-    key_u64(json, ".", it->suspensions);
-    key_string(json, "\",\"name\":", name_of(scribe, it));
-    place(scribe, lane->track->number, ns);
+    filch__json_field_u64(json, ",\"cat\":\"suspended\",\"id\":\"", it->id);
+    filch__json_field_u64(json, ".", it->suspensions);
+    filch__json_field_string(json, "\",\"name\":", name_of(scribe, it));
+    filch__scribe_place(scribe, lane->track->number, ns);
     if (it->suspended_for)
-        key_string(json, ",\"args\":{\"for\":", it->suspended_for);
+        filch__json_field_string(json, ",\"args\":{\"for\":", it->suspended_for);
     filch__json_raw(json, it->suspended_for ? "}}" : "}");
 }
 
@@ -364,65 +333,6 @@ static void steal(struct filch__scribe *scribe, const struct filch__step *step)
     lane->stolen_parent = step->it ? step->it->id : 0;
 }
 
-static void sample_pool(struct filch__scribe *scribe, const struct filch__sample *sample)
-{
-    const struct filch__trace_pool *pool = scribe->info->pools;
-    while (pool && pool->number != sample->of)
-        pool = pool->next;
-    if (!pool)
-        return;
-    struct filch__json *json = &scribe->json;
-    char name[sizeof pool->name + 32];
-    snprintf(name, sizeof name, pool->twin ? "pool %s #%llu" : "pool %s", pool->name, (unsigned long long)pool->number);
-    filch__scribe_element(scribe, "{\"ph\":\"C\"");
-    key_string(json, ",\"name\":", name);
-    place(scribe, 0, filch__replay_ns(&scribe->replay, sample->ticks));
-    key_u64(json, ",\"args\":{\"queued\":", sample->value);
-    key_u64(json, ",\"permits\":", sample->permits);
-    key_u64(json, ",\"running\":", sample->running);
-    key_u64(json, ",\"suspended\":", sample->suspended);
-    filch__json_raw(json, "}}");
-}
-
-static void sample_thread(struct filch__scribe *scribe, const struct filch__sample *sample)
-{
-    const struct filch__lane *lane = filch__replay_lane(&scribe->replay, (uint32_t)sample->of);
-    if (!lane)
-        return;
-    struct filch__json *json = &scribe->json;
-    const char *call = filch__peek_call_name(sample->call);
-    filch__scribe_element(scribe, "{\"ph\":\"i\",\"s\":\"t\",\"cat\":\"sample\",\"name\":");
-    filch__json_raw(json, sample->on_cpu ? "\"on cpu\"" : "\"off cpu\"");
-    place(scribe, lane->track->number, filch__replay_ns(&scribe->replay, sample->ticks));
-    key_us(json, ",\"args\":{\"cpu_us\":", sample->value);
-    if (call) {
-        key_string(json, ",\"in\":", call);
-    } else if (sample->call >= 0) {
-        key_u64(json, ",\"in\":\"", (uint64_t)sample->call);
-        filch__json_raw(json, "\"");
-    } else if (sample->call != FILCH__CALL_UNKNOWN) {
-        filch__json_raw(json, ",\"in\":\"\"");
-    }
-    if (lane->shown)
-        key_u64(json, ",\"task\":", lane->shown->id);
-    filch__json_raw(json, "}}");
-}
-
-/* Those that were taken before a time, while the tracks are as they were then. */
-static void show_samples(struct filch__scribe *scribe, uint64_t ticks)
-{
-    const struct filch__trace_info *info = scribe->info;
-    while (scribe->next_sample < info->sample_count && info->samples[scribe->next_sample].ticks <= ticks) {
-        const struct filch__sample *sample = &info->samples[scribe->next_sample++];
-        if (sample->ticks < scribe->replay.oldest_ticks)
-            continue;
-        if (sample->kind == FILCH__SAMPLE_POOL)
-            sample_pool(scribe, sample);
-        else
-            sample_thread(scribe, sample);
-    }
-}
-
 static void outside(struct filch__scribe *scribe, const struct filch__step *step)
 {
     tell_own(scribe, step->lane, step->ns);
@@ -433,7 +343,7 @@ void filch__timeline_step(struct filch__scribe *scribe, const struct filch__step
 {
     struct filch__lane *lane = step->lane;
     int64_t status = (int64_t)step->b;
-    show_samples(scribe, step->ticks);
+    filch__scribe_samples(scribe, step->ticks);
     switch (step->kind) {
     case FILCH__EVENT_SUBMIT:
         tell_own(scribe, lane, step->ns);
@@ -489,41 +399,7 @@ void filch__timeline_step(struct filch__scribe *scribe, const struct filch__step
     }
 }
 
-/* ---- begin and end ---- */
-
-static void metadata(struct filch__scribe *scribe, const char *what, uint32_t track)
-{
-    key_string(&scribe->json, "{\"ph\":\"M\",\"name\":", what);
-    filch__json_raw(&scribe->json, ",\"pid\":");
-    filch__json_i64(&scribe->json, scribe->pid);
-    key_u64(&scribe->json, ",\"tid\":", track);
-}
-
-/* Threads outside come first, then each pool's workers. */
-static uint64_t sort_index(const struct filch__track *track)
-{
-    return track->pool ? (track->pool * (FILCH_WORKERS_MAX + 1) + track->worker) % INT32_MAX : 0;
-}
-
-void filch__timeline_begin(struct filch__scribe *scribe)
-{
-    struct filch__json *json = &scribe->json;
-    filch__scribe_element(scribe, "");
-    metadata(scribe, "process_name", 0);
-    key_string(json, ",\"args\":{\"name\":", scribe->info->program);
-    filch__json_raw(json, "}}");
-    for (size_t i = 0; i < scribe->replay.lane_count; i++) {
-        const struct filch__track *track = scribe->replay.lanes[i].track;
-        filch__scribe_element(scribe, "");
-        metadata(scribe, "thread_name", track->number);
-        key_string(json, ",\"args\":{\"name\":", track->name);
-        filch__json_raw(json, "}}");
-        filch__scribe_element(scribe, "");
-        metadata(scribe, "thread_sort_index", track->number);
-        key_u64(json, ",\"args\":{\"sort_index\":", sort_index(track));
-        filch__json_raw(json, "}}");
-    }
-}
+/* ---- the end ---- */
 
 struct ending {
     struct filch__scribe *scribe;
@@ -540,7 +416,7 @@ static void end_suspension(struct filch__instance *instance, void *ctx)
 void filch__timeline_end(struct filch__scribe *scribe)
 {
     struct ending ending = {scribe, filch__replay_end_ns(&scribe->replay)};
-    show_samples(scribe, UINT64_MAX);
+    filch__scribe_samples(scribe, UINT64_MAX);
     for (size_t i = 0; i < scribe->replay.lane_count; i++) {
         struct filch__lane *lane = &scribe->replay.lanes[i];
         /* Nothing is known of what came after the last event, if more could not be written, or its thread has ended. */

@@ -75,7 +75,7 @@ struct filch__scribe {
     struct filch__names names;
     const struct filch__trace_info *info;
     int64_t pid;
-    uint64_t flows, slices;
+    uint64_t flows; /* shown so far */
     size_t next_sample;
     bool follows; /* the next element is not the first */
 };
@@ -83,7 +83,12 @@ struct filch__scribe {
 void filch__scribe_element(struct filch__scribe *scribe, const char *text); /* on a line of its own */
 uint32_t filch__scribe_name(struct filch__scribe *scribe, const struct filch__instance *instance);
 
-void filch__timeline_begin(struct filch__scribe *scribe);
+/* timemarks.c */
+void filch__scribe_place(struct filch__scribe *scribe, uint32_t track, uint64_t ns); /* where an event is */
+void filch__scribe_tracks(struct filch__scribe *scribe);
+/* Those that were taken before a time, while the tracks are as they were then. */
+void filch__scribe_samples(struct filch__scribe *scribe, uint64_t ticks);
+
 void filch__timeline_step(struct filch__scribe *scribe, const struct filch__step *step);
 void filch__timeline_end(struct filch__scribe *scribe);
 void filch__tasklog_step(struct filch__scribe *scribe, const struct filch__step *step);

@@ -62,6 +62,7 @@ static filch__noinline int enter_line(struct filch_gate *gate, uint64_t deadline
     uint64_t since_ns = filch__watch_now();
     if (filch__deadline_past(deadline_ns))
         return -ETIMEDOUT;
+    wait.on = (struct filch__wait_on){.kind = FILCH__ON_GATE, .target = gate};
     int r = filch__wait_begin(&wait, 1, 0, deadline_ns, NULL);
     if (r)
         return r;

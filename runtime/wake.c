@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "watch.h"
+#include "watchdog.h"
 
 enum { START_TRIES = 10, START_PAUSE_NS = 1000000 };
 
@@ -174,10 +175,8 @@ void filch__permit_pass(struct filch_pool *pool, enum filch__gate_park how)
         grant(pool);
 }
 
-void filch__permit_claim(struct filch_pool *pool, struct filch__worker *worker)
+static void claim(struct filch_pool *pool, struct filch__worker *worker)
 {
-    if (filch__gate_try_admit(&pool->gate))
-        return;
     if (worker)
         filch__worker_turn(worker, FILCH__SPELL_PERMIT);
     struct filch__claimant me = {0};
@@ -193,6 +192,13 @@ void filch__permit_claim(struct filch_pool *pool, struct filch__worker *worker)
     filch__unlock(&pool->claim_lock);
     while (!admitted && !filch__load_acquire(&me.granted))
         filch__os_futex_wait(&me.granted, 0, FILCH_NO_DEADLINE);
+}
+
+void filch__permit_claim(struct filch_pool *pool, struct filch__worker *worker)
+{
+    if (!filch__gate_try_admit(&pool->gate))
+        claim(pool, worker);
+    filch__watchdog_rouse(pool);
 }
 
 void filch__permit_leave(struct filch_pool *pool)

@@ -16,6 +16,7 @@
 #define FILCH_WATCH_H
 
 #include "probe.h"
+#include "traces.h"
 #include "work.h"
 
 enum { FILCH__SAMPLE_EVERY = 256, FILCH__SAMPLE_WAITS = 64, FILCH__NOTE_MOST = 120 };
@@ -205,10 +206,10 @@ static inline void filch__watch_complete(const struct filch_future *promise)
         filch__watch_event_slow(FILCH__EVENT_COMPLETE, (uintptr_t)promise);
 }
 
-/* `to` does not begin before `from` has ended. */
-static inline void filch__watch_after(const struct filch_pool *pool, const void *to, const void *from)
+/* `to` does not begin before `from` has ended. Their pool may be gone, if `to` was dropped before. */
+static inline void filch__watch_after(const void *to, const void *from)
 {
-    if (filch__traces(pool))
+    if (filch__watches_trace())
         filch__watch_edge_slow(to, from);
 }
 
@@ -235,6 +236,14 @@ static inline void filch__watch_gate(uint64_t since_ns)
     (void)since_ns;
 #else
     filch__watch_gate_slow(since_ns);
+#endif
+}
+
+/* A task was found stuck, or a set of them: what a flight recorder is for. */
+static inline void filch__watch_stuck(void)
+{
+#ifndef FILCH_MODEL
+    filch__trace_stuck();
 #endif
 }
 
@@ -267,6 +276,17 @@ static inline void filch__watch_steal(struct filch__worker *worker, const struct
     FILCH__PROBE3(steal, worker->pool, worker, key);
     if (filch__traces(worker->pool))
         filch__watch_worker_slow(worker, FILCH__EVENT_STEAL, victim->id, (uintptr_t)key);
+}
+
+/* A child from the strand that the victim runs, or has run: the strand may be on its way meanwhile. */
+static inline void filch__watch_steal_child(struct filch__worker *worker, const struct filch__worker *victim,
+                                            const struct filch__forkstack *from)
+{
+    bool traced = filch__traces(worker->pool);
+    uint64_t key = traced ? filch__load_relaxed(&from->spawner) : 0;
+    FILCH__PROBE3(steal, worker->pool, worker, key);
+    if (filch__if_watched(traced))
+        filch__watch_worker_slow(worker, FILCH__EVENT_STEAL, victim->id, key);
 }
 
 #endif

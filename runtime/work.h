@@ -82,7 +82,28 @@ enum {
 
 /* ---- one wait ---- */
 
+enum filch__wait_kind {
+    FILCH__ON_FUTURE, /* a task, a promise, or a scope */
+    FILCH__ON_ALL,    /* futures; those that have another waiter come later */
+    FILCH__ON_ANY,
+    FILCH__ON_CHILD, /* a stolen child: its slot */
+    FILCH__ON_GRAPH,
+    FILCH__ON_GATE,
+    FILCH__ON_COMPLETIONS,
+    FILCH__ON_ROOM,
+    FILCH__ON_CLOCK,
+};
+
+/* What a wait is for. Who begins it says so before; others read it under the strand's lock, and what it names is in place
+ * as long as they hold that. */
+struct filch__wait_on {
+    enum filch__wait_kind kind;
+    const void *target; /* _ALL, _ANY: an array of pointers, or with a stride the first future */
+    size_t count, stride;
+};
+
 struct filch__wait {
+    struct filch__wait_on on;
     struct filch__waiter waiter;
     struct filch__timer timer;
     struct filch__strand *strand; /* NULL: an outside thread */
@@ -90,6 +111,35 @@ struct filch__wait {
     struct filch_future *target;  /* a cancel of the task is passed on to it; NULL: it interrupts the wait */
     uint64_t deadline_ns;
     bool timed; /* the timer was added */
+};
+
+/* Waits of tasks, begun and ended: of those that workers run, or of all. */
+struct filch__waits {
+    uint64_t begun, ended;
+};
+
+/* ---- what the watchdog has seen (watchdog.h) ---- */
+
+/* A body that runs, by what changes when another one does. The timekeeper's; dumps read the last two. */
+struct filch__sight {
+    const struct filch__strand *strand;
+    const struct filch_future *task; /* NULL: none runs */
+    const char *label;
+    filch_fn *fn;
+    uint64_t ended; /* bodies before it */
+    uint32_t stretch;
+    uint32_t reported;
+    uint64_t since_ns;
+};
+
+enum filch__watching { FILCH__WATCHING_RESTS, FILCH__WATCHING_TICKS, FILCH__WATCHING_AGAIN, FILCH__WATCHING_NONE };
+
+/* The timekeeper's. */
+struct filch__watchdog {
+    struct filch__timer timer;
+    uint64_t ticks, long_running, deadlocks;
+    struct filch__waits waits; /* at the last tick */
+    bool quiet;                /* nobody had a permit then */
 };
 
 /* ---- one worker ---- */
@@ -156,6 +206,7 @@ struct filch__worker {
     struct filch__deque deque;
     struct filch__handful handful; /* from the entry queue */
     struct filch__seen seen;       /* the live view's only */
+    struct filch__sight sight;
 };
 
 /* ---- one pool ---- */
@@ -182,6 +233,7 @@ struct filch__caller { /* a thread outside the pool that runs one of its tasks *
     struct filch__caller *next;
     bool busy;
     struct filch__strand strand;
+    struct filch__sight sight;
 };
 
 struct filch_pool {
@@ -200,6 +252,7 @@ struct filch_pool {
     uint32_t min_workers;  /* written under lock */
     uint32_t stopping;     /* nobody starts or stays parked */
     uint32_t start_failed; /* the last thread that was needed could not be started, nor a little later */
+    uint32_t watching;     /* enum filch__watching: do ticks come? (watchdog.h) */
     uint32_t ranked;       /* there was a task of another priority than the normal one */
     uint32_t watch;        /* FILCH__WATCH_..., 0 most of the time */
     struct filch__table *table;
@@ -224,12 +277,13 @@ struct filch_pool {
     struct filch__hold *held_first; /* under held_lock: those that are held back */
     uint32_t dropping; /* somebody is in filch__crew_drop_stranded */
     uint64_t stuck_tasks;
-    struct filch_stuck stuck; /* the timekeeper's: the last one */
+    struct filch_stuck stuck; /* written by the timekeeper, under its lock: the last one */
     uint32_t kept; /* workers that rest for the limit, and not yet for want of work */
     uint64_t failed_starts;
     uint64_t requeued;                                        /* times that the entry queue has counted a task again */
     uint64_t outside_submitted, outside_dropped, outside_run; /* added to by threads that are no workers */
     struct filch__timekeeper keeper;
+    struct filch__watchdog watchdog;
     struct filch__lock claim_lock;
     struct filch__claimant *claim_first, *claim_last;
 
@@ -352,6 +406,8 @@ void filch__crew_cache_strand(struct filch__worker *worker, struct filch__strand
 bool filch__crew_reserve_strand(struct filch__worker *worker); /* the next take will succeed */
 
 /* block.c: waiting, for threads and strands alike */
+/* Whatever a task of the pool can run on. */
+void filch__pool_visit(struct filch_pool *pool, void (*visit)(struct filch__strand *strand, void *ctx), void *ctx);
 int filch__wait_begin(struct filch__wait *wait, uint32_t refs, uint32_t mode, uint64_t deadline_ns,
                       struct filch_future *target);
 void filch__wait_block(struct filch__wait *wait);
@@ -363,11 +419,7 @@ int filch__cancel(struct filch_future *future, bool timed_out);      /* as filch
 void filch__cancel_waits(struct filch_pool *pool, const struct filch__scope *scope); /* of its tasks; NULL: of all */
 bool filch__strand_asked_stop(const struct filch__strand *strand);
 
-/* Waits of tasks, begun and ended: of those that workers run, and of all. Who reads the gate's word sees the counts of
- * those that laid permits down before. */
-struct filch__waits {
-    uint64_t begun, ended;
-};
+/* Who reads the gate's word sees the counts of those that laid permits down before. */
 struct filch__waits filch__workers_waits(const struct filch_pool *pool);
 struct filch__waits filch__pool_waits(const struct filch_pool *pool);
 

@@ -50,7 +50,7 @@ static filch__cold void finish_recorded(struct filch__worker *worker, struct fil
         filch__hold_end(record->hold);
     if (scope) {
         filch__scope_note(scope, future, status);
-        filch__watch_after(scope->pool, &scope->ended, future);
+        filch__watch_after(&scope->ended, future);
     }
     finish(worker, future, status);
     if (scope)

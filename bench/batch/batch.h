@@ -9,6 +9,7 @@
  *   run.c carrier.c    the job from walk to end      progress.c          the bar
  *   walk.c job.c       finding files, doing one      summary.c json.c    what is printed at the end
  *   text.c             sizes, times, odd names       compare.c (.h)      all backends on the same files
+ *   fault.c            faults to look for in a trace
  *
  * Nothing is lost: each file found, and each directory that could not be read, is one struct file, reported exactly
  * once as done, failed (with its stage and errno) or not processed.
@@ -65,6 +66,13 @@ struct file {
     bool changed;   /* not as long as its size said when it was opened */
 };
 
+/* What slows the job down on request (fault.c). */
+enum fault {
+    FAULT_NONE,
+    FAULT_LOCK,
+    FAULT_TAIL,
+};
+
 struct options {
     char **roots;
     size_t root_count;
@@ -78,6 +86,7 @@ struct options {
     double seconds;   /* for a comparison as a whole */
     const char *json; /* a path, "-", or NULL */
     const char *manifest;
+    enum fault fault;
 };
 
 /* One way to carry the job. */
@@ -153,6 +162,15 @@ void job_context_close(struct job_context *context);
 int job_file(struct job_context *context, struct file *file);
 const char *file_stage_text(const struct file *file);
 const char *file_error_text(const struct file *file);
+
+/* fault.c. False: there is no such fault. */
+bool fault_parse(const char *name, enum fault *ret_fault);
+/* Before and after the job: the long file, which becomes the last root. 0 or a negative errno. */
+int fault_open(struct options *options);
+void fault_close(struct options *options);
+/* Around the hashing and compressing of each file. */
+void fault_enter(void);
+void fault_leave(void);
 
 /* text.c */
 enum { TEXT_SIZE = 32 };

@@ -108,6 +108,7 @@ int run_walk(struct run *run, void (*hand)(struct run *run, struct file *file))
 void *run_carry(void *arg)
 {
     struct run *run = arg;
+    pthread_setname_np(pthread_self(), "carrier"); /* as a trace shows it */
     int error = run->options->backend->carry(run);
     pthread_mutex_lock(&run->lock);
     run->carried = true;

@@ -185,7 +185,10 @@ static void do_open_file(struct job_context *context, struct file *file, int fd)
     if (!read_full(context, file, fd, limit < CHUNK ? (size_t)limit : CHUNK, &got))
         return;
     bool fits = got < CHUNK || got == limit;
-    if (!(fits ? do_whole(context, file, got) : do_chunks(context, file, fd, limit)))
+    fault_enter();
+    bool done = fits ? do_whole(context, file, got) : do_chunks(context, file, fd, limit);
+    fault_leave();
+    if (!done)
         return;
     file->changed = size > 0 && (file->bytes < size || has_more(fd));
     file->end = FILE_DONE;

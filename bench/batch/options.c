@@ -29,6 +29,10 @@ static const char usage_rest[] =
     "      --seconds S          that a comparison may take; it works on a share of the files that fits (default 50)\n"
     "  -h, --help, -V, --version\n"
     "\n"
+    "For docs/profiling.md:\n"
+    "      --fault NAME         slow the job down: lock (one mutex around the work on each file) or tail (a file of\n"
+    "                           268 MB comes last); none by default. A limit that is too low is -j 1\n"
+    "\n"
     "Ctrl-C stops after the files in progress are interrupted and prints what was done; a second one ends at once.\n"
     "Exit status: 0 all files done, 1 errors, 2 wrong usage, 130 interrupted (143: terminated).\n";
 
@@ -38,6 +42,7 @@ enum {
     OPT_COMPARE,
     OPT_ROUNDS,
     OPT_SECONDS,
+    OPT_FAULT,
 };
 
 static const struct option long_options[] = {
@@ -51,6 +56,7 @@ static const struct option long_options[] = {
     {"compare", no_argument, NULL, OPT_COMPARE},
     {"rounds", required_argument, NULL, OPT_ROUNDS},
     {"seconds", required_argument, NULL, OPT_SECONDS},
+    {"fault", required_argument, NULL, OPT_FAULT},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
     {NULL, 0, NULL, 0},
@@ -144,6 +150,8 @@ static int parse_option(struct options *options, int option)
     case OPT_COMPARE:
         options->compare = true;
         return -1;
+    case OPT_FAULT:
+        return fault_parse(optarg, &options->fault) ? -1 : usage_error("no such fault", optarg);
     case 'h':
         print_usage(stdout);
         return STATUS_OK;
@@ -175,6 +183,8 @@ int options_parse(struct options *options, int argc, char **argv)
     }
     if (output_is_stdout(options->json) && output_is_stdout(options->manifest))
         return usage_error("--json and --manifest cannot both be written to standard output", NULL);
+    if (options->compare && options->fault)
+        return usage_error("--fault is not for a comparison", NULL);
     if (options->max_concurrency == 0)
         options->max_concurrency = filch_cpu_count();
     options->roots = argv + optind;

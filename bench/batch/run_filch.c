@@ -44,6 +44,8 @@ static void end_worker(void *ctx, unsigned worker, void *local)
 
 static int do_file(void *data)
 {
+    const struct file *file = data;
+    filch_trace_note(file->path);
     return job_file(filch_worker_local(), data);
 }
 

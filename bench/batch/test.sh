@@ -342,7 +342,8 @@ case_usage() {
     local wrong
     mkdir tree
     for wrong in '' '--nonsense tree' '-j 0 tree' '-j x tree' '-j 4097 tree' '-j' '--level 1000 tree' \
-        '--rounds 0 tree' '--seconds x tree' '--system nonsense tree' '--json - --manifest - tree'; do
+        '--rounds 0 tree' '--seconds x tree' '--system nonsense tree' '--json - --manifest - tree' \
+        '--fault nonsense tree' '--fault lock --compare tree'; do
         # shellcheck disable=SC2086
         run 2 $wrong
         says err 'batch'

@@ -15,6 +15,8 @@
 
 #ifdef __cplusplus
 extern "C" {
+#else
+#include <stdbool.h>
 #endif
 
 struct filch_pool;
@@ -40,11 +42,37 @@ enum filch_close {
 /* Most workers and most max_concurrency of one pool. */
 #define FILCH_WORKERS_MAX 4096u
 
-/* A task that runs on although it has timed out. */
+/* A task that runs on although it has timed out, or that has been running for stuck_after_ns. */
 struct filch_stuck {
     const char *name; /* or NULL */
     filch_fn *fn;
-    uint64_t running_ns; /* since its start */
+    uint64_t running_ns; /* timed out: since its start; else at least so long, since its start or its last wait */
+    bool timed_out;      /* and its permit serves others; else it is only slow */
+};
+
+/* What a task waits for that never goes on. */
+enum filch_waits_for {
+    FILCH_WAITS_FOR_TASK,  /* filch_wait, filch_wait_until */
+    FILCH_WAITS_FOR_ALL,   /* several tasks: filch_wait_all, filch_wait_many */
+    FILCH_WAITS_FOR_ANY,   /* filch_wait_any */
+    FILCH_WAITS_FOR_SCOPE, /* filch_scope_close */
+    FILCH_WAITS_FOR_GRAPH, /* filch_graph_run */
+    FILCH_WAITS_FOR_CHILD, /* a sync of a child that was stolen */
+};
+
+struct filch_deadlock_wait {
+    const char *name; /* of the task that waits; or NULL */
+    filch_fn *fn;
+    enum filch_waits_for waits_for;
+    size_t entry;            /* which of the waits it waits for, directly or behind a task that is held; SIZE_MAX: several */
+    const char *target_name; /* of the task that it waits for, where that is one; or NULL */
+    filch_fn *target_fn;     /* the same; NULL: several */
+};
+
+/* Tasks of one pool each of which waits for others of them. */
+struct filch_deadlock {
+    size_t count;
+    const struct filch_deadlock_wait *waits;
 };
 
 /* All zero = all defaults. A reserved field that is not zero, or an unknown flag, is -EINVAL. */
@@ -70,7 +98,8 @@ struct filch_pool_config {
     /* Called by each worker thread as it ends, if its worker_init returned >= 0. */
     void (*worker_fini)(void *ctx, unsigned worker, void *local);
     /* Called once for a task that has not returned although its timeout_ns has passed twice (or once, and then one second):
-     * by the pool's timekeeper thread, so briefly. Such a task does not count against max_concurrency while it runs on. */
+     * by the pool's timekeeper thread, so briefly. Such a task does not count against max_concurrency while it runs on.
+     * And, with stuck_after_ns, for a task that is slow. It must not close the pool. */
     void (*stuck)(void *ctx, const struct filch_stuck *stuck);
     void *ctx;
     /* Gets what tasks report (report.h) that do not keep it. Called inside the task, on whatever thread runs it, and for
@@ -80,7 +109,20 @@ struct filch_pool_config {
     /* NULL: malloc and free. Copied. Stacks come from mmap whatever is given here. */
     const struct filch_allocator *allocator;
     unsigned flags;
-    uint64_t reserved[4];
+    /* A task that has been running for so long without a wait is reported (`stuck`, with timed_out 0; statistics:
+     * long_running), once until its next wait, at most a quarter later. Only reported: it keeps its permit. A typed task or
+     * a loop is one body, however many children it calls itself; in filch_blocking a body does not run. Costs tasks nothing,
+     * and an idle pool neither. 0: off; less than 1 ms is taken as 1 ms. */
+    uint64_t stuck_after_ns;
+    /* With stuck_after_ns: called once for a set of tasks of the pool that wait for each other, so that none of them ever goes
+     * on; found when none of the pool's bodies runs, or while others run, a little later. Only what is certain is told: a wait with a deadline may end, and so may
+     * one for a promise, a gate, a completions queue, room, or a task of another pool; the wait of a task with a time-out,
+     * or in a scope with one or with a policy other than FILCH_SCOPE_ALL. A cancel is not counted on; the callback may
+     * break the circle by one (filch_cancel, filch_scope_cancel), where a wait in it answers -ECANCELED (filch_wait_until
+     * does, filch_wait passes it on). By the pool's timekeeper thread; it must not close the pool or wait for its tasks.
+     * Statistics: deadlocks. */
+    void (*deadlock)(void *ctx, const struct filch_deadlock *deadlock);
+    uint64_t reserved[2];
 };
 
 /* Open a pool. config may be NULL. Opens whole or not at all: min_workers are running and initialised on return.
@@ -159,6 +201,8 @@ struct filch_pool_stats {
     uint64_t permit_ns;   /* waited for a permit, or rested while the limit kept them from work */
     uint64_t blocked_ns;  /* blocked in a task: filch_blocking, or a wait of FILCH_TASK_OWN_THREAD */
     uint64_t lifetime_ns; /* of their threads */
+    uint64_t long_running; /* tasks that ran for stuck_after_ns without a wait */
+    uint64_t deadlocks;    /* sets of tasks found to wait for each other, for ever */
 };
 
 /* Read the counters without stopping anyone; each is exact when the pool is idle, else near. size: sizeof *ret_stats

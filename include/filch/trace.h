@@ -93,10 +93,10 @@ struct filch_trace_config {
     /* Memory for each thread's events, 32 bytes each; a power of two, else rounded down. At least 4 KiB. 0: 64 MiB, with
      * last_ns 16 MiB. It is committed as it is used; what finds no room is counted, and lost. */
     size_t bytes_per_thread;
-    /* For all threads. 0: 64 times as much. */
+    /* For all threads together, be it used or not; a thread for which nothing is left loses its events. 0: 16 GiB. */
     size_t bytes_in_all;
     /* A flight recorder: keep the last events, and write those of the last so many nanoseconds. 0: keep the first ones. Then
-     * a task that is reported as stuck makes it write, too, as a signal does. */
+     * a task that is reported as stuck, or a deadlock, makes it write, too, as a signal does. */
     uint64_t last_ns;
     /* At this signal write what there is to the file's name with .1, .2, ... behind it; the session goes on. The signal is
      * taken over until filch_trace_stop. 0: none. */
@@ -106,13 +106,13 @@ struct filch_trace_config {
 };
 
 /* Begin a session: from now on all pools of the process are traced. config may be NULL. Any thread, and any task. What was
- * recorded before is forgotten.
+ * recorded before is forgotten. Blocks for a fraction of a millisecond, and while another thread writes a trace.
  * Errors: -EALREADY (there is a session), -EINVAL (see the fields; a signal without a file; a signal that cannot be handled),
  * -EBUSY (the program handles that signal), -ENOMEM, -EAGAIN (no thread), what creating the file met.
  */
 FILCH_API int filch_trace_start(const struct filch_trace_config *config);
 
-/* End the session, and write its file, if it has one. Blocks until it is written, about a second for a million events; a task
+/* End the session, and write its file, if it has one. Blocks until it is written, about a second for five million events; a task
  * keeps its worker meanwhile. What was recorded stays for filch_trace_write.
  * Errors: -EINVAL (there is no session), -ENOMEM, what writing met: the session has ended all the same.
  */

@@ -32,6 +32,7 @@ static bool sleep_until(uint64_t deadline_ns, bool look_again, bool *ret_undone)
 {
     struct filch__wait wait;
     struct filch__event_node node;
+    wait.on = (struct filch__wait_on){.kind = FILCH__ON_ROOM};
     mc_assert(filch__wait_begin(&wait, 1, 0, deadline_ns, NULL) == 0);
     filch__eventcount_add(event, &node, &wait.waiter);
     if (!look_again || !filch__load_seq_cst(available)) /* E1 */

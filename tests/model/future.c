@@ -95,6 +95,33 @@ MC_MODEL(future_three,
     waits_until(NULL);
 }
 
+static void count_waiter(struct filch__waiter *waiter, void *ctx)
+{
+    mc_assert(!waiter->tell); /* it is in place */
+    ++*(int *)ctx;
+}
+
+static void visit(void)
+{
+    int count = 0;
+    filch__future_visit(future[0], count_waiter, &count);
+    mc_assert(count <= 1);
+    mc_reached(4 + count);
+    leave();
+}
+
+MC_MODEL(
+    future_visited,
+    "a task ends || a wait with a deadline || who keeps the future in place looks at its waiters: their frames are "
+    "there as long",
+    .preemptions = 2, .stale = 1, .timeouts = 1)
+{
+    model_begin(1, FILCH__QUEUED);
+    mc_spawn(model_finisher, MODEL_ARG(0));
+    mc_spawn(waits_until, NULL);
+    visit();
+}
+
 /* ---- promises ---- */
 
 static void *completes(void *arg)

@@ -340,6 +340,10 @@ void filch__trace_environment(void)
 {
 }
 
+void filch__trace_stuck(void)
+{
+}
+
 void filch__trace_pool_closes(struct filch_pool *pool)
 {
     (void)pool;

@@ -122,6 +122,15 @@ unseen void filch__strands_visit(struct filch__strands *strands, void (*visit)(s
         visit(made[i], ctx);
 }
 
+unseen bool filch__strands_has(struct filch__strands *strands, const void *strand)
+{
+    bool has = false;
+    (void)strands;
+    for (int i = 0; i < made_count && !has; i++)
+        has = made[i] == strand;
+    return has;
+}
+
 void filch__strand_init_thread(struct filch__strand *strand, struct filch_pool *pool)
 {
     *strand = (struct filch__strand){.pool = pool, .thread = true};

@@ -10,6 +10,7 @@ enum { pools = 2, gates = 3, threads = 2, batch_most = 24, edges_most = 3, own_t
 
 struct tally {
     atomic_long submitted, refused, ran, dropped, timed_out;
+    long searches, clear; /* for circles of tasks that wait; those that nothing had disturbed */
 };
 
 struct field {

@@ -19,6 +19,11 @@ def off(us, call):
     return "off", us, call
 
 
+def sleep(us):
+    """Of the outside thread: no time of its own."""
+    return "sleep", us
+
+
 def lock(us):
     """Waits for the one lock, and holds it while it computes."""
     return "lock", us
@@ -38,27 +43,21 @@ def wait(id_):
     return "wait", id_
 
 
-def poll(id_):
-    """As the outside thread waits that sleeps in poll until a result is there: the clock runs on, and is its depth."""
-    return "wait", id_, True
-
-
 class Task:
     def __init__(self, id_, body, name, note=None):
         self.id, self.body, self.name, self.note = id_, body, name, note
         self.depth = self.work = 0.0
         self.n, self.ended, self.submitted, self.queued, self.needs, self.waiters = 0, False, 0.0, None, 0, []
-        self.track, self.started, self.answer, self.suspended, self.giver, self.polls_since = [None] * 6
+        self.track, self.started, self.answer, self.suspended, self.giver = [None] * 5
 
 
 class Machine:
     """processors is what the trace claims; `workers` tasks run at once at most, which is the limit as well. A thread
     that can run has a processor for `speed` of the time."""
 
-    def __init__(self, workers, processors=None, gap=0.0, handover=0.0, sample_every=5000.0, speed=1.0, samples_outside=False):
+    def __init__(self, workers, processors=None, gap=0.0, handover=0.0, sample_every=5000.0, speed=1.0):
         self.workers, self.processors, self.gap, self.handover = workers, processors or workers, gap, handover
         self.pool, self.sample_every, self.speed = "batch", sample_every, speed
-        self.samples_outside = samples_outside
         self.now, self.turn, self.heap, self.queue, self.free = 0.0, 0, [], deque(), list(range(1, workers + 1))[::-1]
         self.idle_since = {tid: 0.0 for tid in self.free}
         self.events, self.rows, self.names, self.next, self.lock_free, self.flow = [], [], [], 1, 0.0, 0
@@ -207,6 +206,9 @@ class Machine:
     def do_off(self, task, us, call):
         self.spend(task, us, False, call)
 
+    def do_sleep(self, task, us):
+        self.at(self.now + us, self.step, task)
+
     def do_fork(self, task, work, span):
         self.spend(task, work, True, worth=span)
 
@@ -223,8 +225,7 @@ class Machine:
         task.answer = self.make(task, *what)
         self.at(self.now, self.step, task)
 
-    def do_wait(self, task, target, polls=False):
-        task.polls_since = self.now if polls else None
+    def do_wait(self, task, target):
         if target.ended:
             self.row(3, self.now, task.id, task.depth, target.id)
             self.at(self.now, self.step, task)
@@ -234,7 +235,8 @@ class Machine:
             return
         self.stop(task, "wait")
         task.suspended = self.now
-        self.event("b", self.now, task.track, cat="suspended", id=f"{task.id}.{task.n}", name=task.name, args={"for": "wait"})
+        self.event("b", self.now, task.track, cat="suspended", id=f"{task.id}.{task.n}", name=task.name,
+                   args={"for": "wait"})
         self.suspended += 1
         self.level()
 
@@ -245,9 +247,6 @@ class Machine:
             self.stop(task, "done")
             self.ran += 1
         for kind, waiter in task.waiters:
-            if kind == "wait" and waiter.polls_since is not None:
-                self.states.append((waiter.track, waiter.polls_since, self.now, False, "poll", 0))
-                waiter.depth += self.now - waiter.polls_since
             if kind == "need":
                 waiter.needs -= 1
                 if not waiter.needs:
@@ -267,7 +266,7 @@ class Machine:
         """Counters and samples at each tick, from what was noted."""
         events, by_track = [], {}
         for state in sorted(self.states):
-            if state[0] == self.outside and not self.samples_outside:
+            if state[0] == self.outside:
                 continue
             by_track.setdefault(state[0], []).append(state)
         place, tick = 0, self.sample_every / 2
@@ -302,8 +301,8 @@ class Machine:
         tracks = [{"tid": tid, "pool": 0, "worker": tid - 1, "name": f"{self.pool}/{tid - 1}"}
                   for tid in range(1, self.workers + 1)]
         tracks.append({"tid": self.outside, "pool": None, "name": "thread main"})
-        metadata = [{"ph": "M", "pid": 4242, "tid": track["tid"], "name": "thread_name", "args": {"name": track["name"]}}
-                    for track in tracks]
+        metadata = [{"ph": "M", "pid": 4242, "tid": track["tid"], "name": "thread_name",
+                     "args": {"name": track["name"]}} for track in tracks]
         metadata.insert(0, {"ph": "M", "pid": 4242, "tid": 0, "name": "process_name", "args": {"name": "machine"}})
         cpu = self.speed * sum((stop - start) * on for _, start, stop, on, _, _ in self.states)
         return {
@@ -311,8 +310,8 @@ class Machine:
             + self.sampled(),
             "otherData": {
                 "version": "0.1.0", "command": "machine on paper", "cpus": self.processors,
-                "start_realtime": "2026-01-02T03:04:05Z", "duration_us": round(self.now, 3), "dropped": 0, "ticks_per_us": 1000,
-                "cpu_us": round(cpu, 3), "event_ns": 10, "sample_every_us": self.sample_every,
+                "start_realtime": "2026-01-02T03:04:05Z", "duration_us": round(self.now, 3), "dropped": 0,
+                "ticks_per_us": 1000, "cpu_us": round(cpu, 3), "event_ns": 10, "sample_every_us": self.sample_every,
                 "pools": [{"name": self.pool, "id": 0, "max_concurrency": self.claimed_limit, "min_workers": 1,
                            "stats": {"submitted": self.next - 1, "run": self.ran, "stolen": 0, "parks": 3, "wakes": 2},
                            "latency": {}}]},
@@ -324,6 +323,7 @@ def dump(trace, file):
     file.write('{"displayTimeUnit":"ns","traceEvents":[\n')
     file.write(",\n".join(json.dumps(event, separators=(",", ":")) for event in trace["traceEvents"]))
     file.write('\n],\n"otherData":' + json.dumps(trace["otherData"]) + ',\n"filch":{"tracks":'
-               + json.dumps(trace["filch"]["tracks"]) + ',\n"names":' + json.dumps(trace["filch"]["names"]) + ',\n"log":[\n')
+               + json.dumps(trace["filch"]["tracks"]) + ',\n"names":' + json.dumps(trace["filch"]["names"])
+               + ',\n"log":[\n')
     file.write(",\n".join(json.dumps(row, separators=(",", ":")) for row in trace["filch"]["log"]))
     file.write("\n]}}\n")

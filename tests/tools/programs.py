@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Programs for the machine on paper: shapes whose work and span are known in closed form, and faults that are planted."""
-from machine import Machine, fork, lock, off, poll, run, submit, wait
+"""Programs for the machine on paper: shapes whose work and span are known in closed form, and planted faults."""
+from machine import Machine, fork, lock, off, run, sleep, submit, wait
 
 MS = 1000.0
 
@@ -89,10 +89,21 @@ def lock_on_shared_machine():
     return Machine(2, speed=0.33).run(all_of(tasks))
 
 
+def lock_half_seen():
+    """As above; who has been woken at the lock waits for a processor first, so that a part of the waits shows only."""
+    tasks = [(once(run(2.4 * MS), lock(3.2 * MS)), "do_file", None) for _ in range(300)]
+    return Machine(2, speed=0.5).run(all_of(tasks))
+
+
 def huge_at_end():
     tasks = [(once(run(5 * MS)), "do_file", f"dir/file{place}") for place in range(200)]
     tasks.append((once(run(600 * MS)), "do_file", "dir/huge & <b>big</b> \"file\"</script>"))
     return Machine(4, handover=8.0).run(all_of(tasks))
+
+
+def huge_at_first():
+    tasks = [(once(run(5 * MS)), "do_file", f"dir/file{place}") for place in range(200)]
+    return Machine(4, handover=8.0).run(all_of([(once(run(600 * MS)), "do_file", "dir/huge")] + tasks))
 
 
 def slow_submitter():
@@ -138,17 +149,14 @@ def io_and_low_limit():
     return Machine(2, 2).run(all_of(tasks))
 
 
-def main_loop(works=0.0, **more):
-    """A main thread that polls for each result, and works on it."""
+def sleepy_submitter():
+    """Tasks come from a network, as it were."""
     def body():
-        tasks = []
         for _ in range(100):
-            tasks.append((yield submit(once(run(5 * MS)), "do_file")))
-        for task in tasks:
-            yield poll(task)
-            if works:
-                yield run(works)
-    return Machine(4, **more).run(body)
+            yield sleep(4.95 * MS)
+            yield run(0.05 * MS)
+            yield submit(once(run(3 * MS)), "request")
+    return Machine(4).run(body)
 
 
 def half_busy():

@@ -28,7 +28,8 @@ def written(trace):
 def bare(rows, names=("a", "b", "thread main"), **other):
     """A trace that has a log only."""
     return {"traceEvents": [], "otherData": {"cpus": 2, "duration_us": 1000, **other},
-            "filch": {"tracks": [{"tid": 1, "pool": 0, "worker": 0, "name": "batch/0"}], "names": list(names), "log": rows}}
+            "filch": {"tracks": [{"tid": 1, "pool": 0, "worker": 0, "name": "batch/0"}], "names": list(names),
+                      "log": rows}}
 
 
 class WithFiles(unittest.TestCase):

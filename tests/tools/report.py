@@ -94,13 +94,15 @@ class Rows(WithFiles):
                                    [2, 302, 1, 301, 301, 0], [6, 310, 0, 45, 10]), 340)
 
     def test_what_was_needed_and_had_ended_long_ago_costs_nothing(self):
-        self.assertEqual(self.span([0, 0, 0, 0, 1, 0], [1, 1, 1, 1, 0, 0], [2, 11, 1, 10, 10, 0], [3, 500, 0, 400, 1]), 400)
+        self.assertEqual(self.span([0, 0, 0, 0, 1, 0], [1, 1, 1, 1, 0, 0], [2, 11, 1, 10, 10, 0],
+                                   [3, 500, 0, 400, 1]), 400)
 
     def test_predecessors(self):
         # 3 needs 1 and 2, and was submitted when main had run for 7.
         self.assertEqual(self.span(
             [0, 0, 0, 0, 1, 0], [0, 0, 0, 0, 2, 0], [0, 7, 0, 7, 3, 1], [4, 7, 3, 1], [4, 7, 3, 2], [1, 8, 1, 1, 0, 0],
-            [2, 38, 1, 30, 30, 0], [1, 40, 2, 1, 0, 0], [2, 90, 2, 50, 50, 0], [1, 91, 3, 1, 0, 1], [2, 95, 3, 4, 4, 0]), 54)
+            [2, 38, 1, 30, 30, 0], [1, 40, 2, 1, 0, 0], [2, 90, 2, 50, 50, 0], [1, 91, 3, 1, 0, 1],
+            [2, 95, 3, 4, 4, 0]), 54)
 
     def test_who_waits_at_the_same_depth_after_a_submit(self):
         """The path does not run in a circle between the two."""
@@ -112,8 +114,8 @@ class Rows(WithFiles):
     def test_a_child_that_waited_does_not_delay_its_siblings(self):
         # In task 1 a child waits at 15 for 2, which ends at 500; its sibling, from 10, submits 3 at 12.
         facts = self.facts(bare([MAIN, [0, 0, 0, 0, 1, 0], [0, 0, 0, 0, 2, 0], [1, 1, 1, 1, 0, 0], [1, 1, 2, 1, 0, 0],
-                                 [2, 501, 2, 500, 500, 0], [3, 502, 1, 15, 2], [0, 505, 1, 12, 3, 1], [1, 506, 3, 1, 0, 1],
-                                 [2, 906, 3, 400, 400, 0], [2, 907, 1, 17, 20, 0]]))
+                                 [2, 501, 2, 500, 500, 0], [3, 502, 1, 15, 2], [0, 505, 1, 12, 3, 1],
+                                 [1, 506, 3, 1, 0, 1], [2, 906, 3, 400, 400, 0], [2, 907, 1, 17, 20, 0]]))
         self.assertEqual(facts.span, 502)
 
     def test_rows_that_are_missing_are_told(self):
@@ -122,8 +124,8 @@ class Rows(WithFiles):
         self.assertTrue(any("not in the trace" in line for line in facts.incomplete()))
 
     def test_rows_that_are_damaged_are_told(self):
-        facts = self.facts(bare([MAIN, [], [2], ["x", 1, 2, 3, 4, 5], [2, 10, 1, None, 3, 0], [3, 10, 0, "5", 1], 7, [9, 1, 2, 3, 4, 5],
-                                 [1, 1, 2, 3, None]]))
+        facts = self.facts(bare([MAIN, [], [2], ["x", 1, 2, 3, 4, 5], [2, 10, 1, None, 3, 0], [3, 10, 0, "5", 1], 7,
+                                 [9, 1, 2, 3, 4, 5], [1, 1, 2, 3, None]]))
         self.assertEqual(facts.graph.malformed, 8)
 
     def test_burden(self):
@@ -132,34 +134,6 @@ class Rows(WithFiles):
                 [1, 32, 2, 1, 0, 0], [2, 92, 2, 60, 60, 0], [3, 93, 0, 1, 2]]
         facts = self.facts(bare(rows))
         self.assertEqual((facts.span, graph.Walk(facts.graph, 7.0).span), (90, 90 + 3 * 7))
-
-
-class OutsideWaits(WithFiles):
-    """A thread that sleeps in poll until results are there does not become the longest chain."""
-
-    def test_found_by_the_cpu_time_that_is_left(self):
-        facts = self.facts(programs.main_loop())
-        self.assertAlmostEqual(facts.outside_waits[0], 125 * MS, delta=1)
-        self.assertAlmostEqual(facts.span, 5 * MS, delta=1)
-        self.assertIn("thread main waited for tasks outside of filch's calls", " ".join(diagnosis.diagnose(facts)[2]))
-
-    def test_found_by_samples(self):
-        trace = programs.main_loop(samples_outside=True).trace()
-        trace["otherData"]["cpu_us"] *= 10
-        self.assertAlmostEqual(self.facts(trace).span, 5 * MS, delta=1)
-
-    def test_a_thread_that_works_keeps_its_time(self):
-        for more in ({"samples_outside": True}, {}):
-            facts = self.facts(programs.main_loop(works=4 * MS, **more))
-            self.assertEqual(facts.outside_waits, {})
-            # To the last result; what comes after it has no row.
-            self.assertAlmostEqual(facts.span, 401 * MS, delta=1)
-
-    def test_a_submitter_that_sleeps_keeps_its_time(self):
-        """Nothing says that it waits for tasks."""
-        trace = programs.slow_submitter().trace()
-        trace["otherData"]["cpu_us"] = 300 * MS
-        self.assertAlmostEqual(self.facts(trace).span, 601 * MS, delta=1)
 
 
 class Totals(WithFiles):
@@ -191,7 +165,8 @@ class Totals(WithFiles):
         samples = self.facts(programs.reading()).samples
         self.assertAlmostEqual(sum(samples.shares.values()), 1)
         self.assertAlmostEqual(samples.share("pread64"), 6 / 7, delta=0.07)
-        self.assertAlmostEqual(self.facts(programs.too_many()).samples.share("waiting for a processor"), 0.75, delta=0.02)
+        samples = self.facts(programs.too_many()).samples
+        self.assertAlmostEqual(samples.share("waiting for a processor"), 0.75, delta=0.02)
 
     def test_burden_is_the_median_of_hand_overs_to_idle_workers(self):
         self.assertAlmostEqual(self.facts(programs.slow_submitter()).burden, 5.0, places=2)
@@ -261,6 +236,18 @@ class WhatIf(WithFiles):
         for workers, milliseconds in ((1, 240), (3, 80), (6, 40), (24, 10), (64, 10)):
             self.assertAlmostEqual(plan.run(workers), milliseconds * MS, delta=1, msg=workers)
 
+    def test_a_stolen_child_runs_beside_its_parent(self):
+        # The parent takes 105, spawns at 10 what takes 200, and joins it at 100.
+        facts = self.facts(bare([MAIN, [0, 0, 0, 0, 1, 0], [1, 1, 1, 1, 0, 0], [1, 20, 2, 1, 0, 1],
+                                 [2, 220, 2, 200, 200, 0], [5, 230, 1, 100, 2, 10], [2, 240, 1, 105, 105, 0]]))
+        plan = simulate.Plan(facts.graph)
+        self.assertEqual([plan.run(workers) for workers in (1, 2, 3)], [305, 215, 215])
+
+    def test_a_log_with_gaps_ends(self):
+        facts = self.facts(bare([MAIN, [0, 0, 0, 0, 1, 0], [1, 1, 1, 1, 0, 0], [3, 5, 1, 4, 77], [4, 5, 1, 78],
+                                 [5, 8, 1, 6, 79, 3], [2, 11, 1, 10, 10, 0], [3, 20, 0, 1, 1], [3, 21, 0, 2, 99]]))
+        self.assertEqual(simulate.Plan(facts.graph).run(2), 11)
+
     def test_the_recorded_limit_is_marked(self):
         out = self.command("--what-if", self.file(written(programs.files(12, 100.0, 3).trace()))).stdout
         self.assertIn("3 (limit)", out)
@@ -280,17 +267,25 @@ class Diagnosis(WithFiles):
         self.check(programs.healthy, "healthy", "100 %")
 
     def test_limit_too_low(self):
-        self.check(programs.limit_too_low, "limit", "the only permit of pool batch", "3 of 4 processors are free", "from 1 to 4")
+        self.check(programs.limit_too_low, "limit", "the only permit of pool batch", "3 of 4 processors are free",
+                   "from 1 to 4")
 
     def test_lock_held_in_tasks(self):
-        self.check(programs.lock_held, "lock", "futex", "of 4 tasks in progress 1.2 get on", "do_file", "About one task at a time")
+        self.check(programs.lock_held, "lock", "futex", "of 4 tasks in progress 1.2 get on", "do_file",
+                   "About one task at a time")
 
     def test_huge_task_at_the_end(self):
         self.check(programs.huge_at_end, "long-task", "at the end", 'dir/huge & <b>big</b> "file"</script>', "600 ms",
                    "100 % of the critical path", "started 250 ms")
 
+    def test_huge_task_that_came_first(self):
+        self.check(programs.huge_at_first, "long-task", "Split it: it was among the first")
+
     def test_slow_submitter(self):
         self.check(programs.slow_submitter, "submitter", "thread main", "each 2.0")
+
+    def test_submitter_that_sleeps(self):
+        self.check(programs.sleepy_submitter, "starved", "thread main submits one each 5.00 ms", "1 % of that time")
 
     def test_serial_part(self):
         self.check(programs.serial_part, "serial-part", "thread main runs for 800 ms")
@@ -319,6 +314,7 @@ class Diagnosis(WithFiles):
     def test_a_lock_on_a_machine_that_others_use(self):
         """What other processes take does not hide it."""
         self.check(programs.lock_on_shared_machine, "lock", "time without a processor left aside")
+        self.check(programs.lock_half_seen, "lock", "time without a processor left aside")
 
     def test_no_claim_where_tasks_had_no_processor_and_samples_are_few(self):
         def program():

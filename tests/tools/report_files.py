@@ -114,14 +114,15 @@ class Page(WithFiles):
                               columns["duration"][row]))
         self.assertEqual(data["unit"], 0.001)
         names = {track["tid"]: track["name"] for track in made.trace()["filch"]["tracks"]}
-        self.assertEqual(sorted(found), sorted((names[event["tid"]], event["name"], round(event["ts"] * 1000),
-                                                round(event["dur"] * 1000)) for event in made.events if event["ph"] == "X"))
+        self.assertEqual(sorted(found), sorted(
+            (names[event["tid"]], event["name"], round(event["ts"] * 1000), round(event["dur"] * 1000))
+            for event in made.events if event["ph"] == "X"))
 
     def test_nested_slices_are_below_their_parents(self):
         trace = programs.files(1, 100.0, 1).trace()
         for start, stop in ((10, 60), (20, 40), (40, 60), (70, 90)):
-            trace["traceEvents"].append({"ph": "X", "pid": 1, "tid": 1, "ts": start, "dur": stop - start, "cat": "child",
-                                         "name": "fib", "args": {"id": 1}})
+            trace["traceEvents"].append({"ph": "X", "pid": 1, "tid": 1, "ts": start, "dur": stop - start,
+                                         "cat": "child", "name": "fib", "args": {"id": 1}})
         content, _ = self.page(trace)
         self.assertEqual([group[1:] for group in self.data(content)["groups"]], [[0, 0, 1], [1, 1, 2], [2, 3, 2]])
 
@@ -157,7 +158,8 @@ class Files(WithFiles):
         self.assertIn(f"cut off or damaged at character {place}:", done.stdout)
 
     def test_what_is_no_trace(self):
-        for content in ("", "  ", "[]", "{}", "hello", '{"traceEvents":[]}', '{"traceEvents":[{"ph":"X"}]}', "[" * 100000,
+        for content in ("", "  ", "[]", "{}", "hello", '{"traceEvents":[]}', '{"traceEvents":[{"ph":"X"}]}',
+                        "[" * 100000,
                         '{"traceEvents":[{"ph":"M","pid":1,"tid":1,"name":"thread_name","args":{"name":"x"}}',
                         '{"traceEvents":[1,2],"filch":{}}', '{"traceEvents":[],"otherData":[],"filch":{"log":[[]]}}',
                         '{"traceEvents":[],"otherData":{"pools":[1]},"filch":{}}'):
@@ -178,6 +180,12 @@ class Files(WithFiles):
         trace["otherData"]["dropped"] = 1234
         done = self.command(self.file(written(trace)))
         self.assertIn("1234 events were dropped", " ".join(done.stdout.split()))
+
+    def test_tasks_that_are_missing_are_told(self):
+        trace = programs.files(100, 10.0, 2).trace()
+        self.assertNotIn("have counted", self.command(self.file(written(trace))).stdout)
+        trace["otherData"]["pools"][0]["stats"]["run"] = 103
+        self.assertIn("have counted 103 tasks that ran, and 100 are", self.command(self.file(written(trace))).stdout)
 
     def test_pieces_do_not_matter(self):
         """Numbers and strings that lie across the borders of what is read at once."""

@@ -67,6 +67,8 @@ static void check_figures(struct filch_pool *pool, const char *name)
     CHECK("filch_suspensions_total", suspensions);
     CHECK("filch_blocked_waits_total", blocked_waits);
     CHECK("filch_gate_waits_total", gate_waits);
+    CHECK("filch_tasks_long_running_total", long_running);
+    CHECK("filch_deadlocks_total", deadlocks);
     CHECK("filch_failed_starts_total", failed_starts);
     CHECK("filch_stacks_total", strands);
     CHECK("filch_unguarded_stacks_total", unguarded_stacks);

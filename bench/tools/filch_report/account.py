@@ -69,39 +69,42 @@ class Account:
         return self.times[heading] / self.total if self.total else 0.0
 
 
+def ran_of_what_it_could(account, clocks, on_cpu):
+    """CPU time of the workers over the time for which they could run: the share of the task time that samples give, and
+    all of their search and of the runtime's own work. clocks: by track, (time, CPU time) of each sample."""
+    ran = could = 0.0
+    for place, times in account.by_track.items():
+        rows = clocks.get(place, ())
+        if len(rows) > 1 and rows[-1][0] > rows[0][0]:
+            ran += (rows[-1][1] - rows[0][1]) / (rows[-1][0] - rows[0][0]) * account.lengths[place]
+            could += on_cpu * times[IN_TASKS] + times[SEARCHES] + times[BETWEEN]
+    return min(1.0, ran / could) if could > 0 and ran > 0 else 1.0
+
+
 class Samples:
     """What threads did inside tasks: shares of the task time by system call, and of whom.
 
     A sample says "on cpu" of a thread that can run, whether it has a processor or not. How long these threads really
-    ran is told by their CPU clocks: what is missing is time without a processor. The ratio is taken over the whole
-    trace, as states between two samples are not known. ran: CPU time of all workers, from the first sample of each to
-    its last.
+    ran is told by their CPU clocks: what is missing is time without a processor.
     """
 
-    def __init__(self, trace):
-        inside, by_task, last = Counter(), defaultdict(Counter), {}
-        first, able, count = {}, Counter(), Counter()
+    def __init__(self, trace, account):
+        inside, self.by_task, clocks = Counter(), defaultdict(Counter), {}
         for place, ts, on, call, cpu, task in trace.samples:
             if not trace.tracks[place].is_worker:
                 continue
-            first.setdefault(place, (ts, cpu))
-            last[place] = ts, cpu
-            count[place] += 1
-            able[place] += on
+            clocks.setdefault(place, []).append((ts, cpu))
             if task is not None:
                 state = ON_CPU if on else call or NO_CPU
                 inside[state] += 1
-                by_task[state][task] += 1
-        self.count, self.by_task = sum(inside.values()), by_task
-        self.ran = ran = sum(last[place][1] - first[place][1] for place in last)
-        could = sum((last[place][0] - first[place][0]) * able[place] / count[place] for place in last)
-        # Below this it may be chance, or the clock's grain.
-        ratio = min(1.0, ran / could) if could > 0 and ran > 0 else 1.0
-        self.ratio = ratio if ratio < 0.9 else 1.0
+                self.by_task[state][task] += 1
+        self.count = sum(inside.values())
         self.shares = {state: number / self.count for state, number in inside.items()} if self.count else {}
-        if self.shares.get(ON_CPU) and self.ratio < 1:
-            self.shares[NO_CPU] = self.shares.get(NO_CPU, 0.0) + self.shares[ON_CPU] * (1 - self.ratio)
-            self.shares[ON_CPU] *= self.ratio
+        missing = 1 - ran_of_what_it_could(account, clocks, self.share(ON_CPU))
+        # Less may be chance, or the clock's grain.
+        if self.enough and missing > 0.1:
+            self.shares[NO_CPU] = self.share(NO_CPU) + self.share(ON_CPU) * missing
+            self.shares[ON_CPU] *= 1 - missing
 
     @property
     def enough(self):
@@ -160,6 +163,3 @@ class Load:
 
     def mean(self):
         return sum(count * time for count, time in self.at.items()) / self.window if self.window > 0 else 0.0
-
-    def time_with(self, low, high=1 << 30):
-        return sum(time for count, time in self.at.items() if low <= count <= high)

@@ -3,10 +3,11 @@
 import math
 from html import escape
 
-from .units import digits, nanoseconds
+from .units import digits, nanoseconds, plural
 
 WIDTH, HEIGHT = 340, 150
 LEFT, RIGHT, TOP, BOTTOM = 36, 10, 14, 24
+FEWEST_OCTAVES = 12
 CURVE_WIDTH, CURVE_HEIGHT = 460, 300
 
 
@@ -28,8 +29,8 @@ def histogram(found, title):
     """Counts by octave over a logarithmic axis of time, with the median and the 99th percentile."""
     octaves = found.octaves()
     low, high = math.log2(octaves[0][0]), math.log2(octaves[-1][1])
-    if high - low < 4:
-        low, high = low - (4 - high + low) / 2, high + (4 - high + low) / 2
+    missing = max(0.0, FEWEST_OCTAVES - (high - low))
+    low, high = low - missing / 2, high + missing / 2
     most = max(count for _, _, count in octaves)
     inner, tall = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 
@@ -41,7 +42,8 @@ def histogram(found, title):
             tallness = max(1.5, count / most * tall)
             parts.append(f'<rect class="bar" x="{place(start) + 0.5:.1f}" y="{HEIGHT - BOTTOM - tallness:.1f}" '
                          f'width="{max(1, place(stop) - place(start) - 1):.1f}" height="{tallness:.1f}">'
-                         f"<title>{escape(nanoseconds(start))} to {escape(nanoseconds(stop))}: {count:,}</title></rect>")
+                         f"<title>{escape(nanoseconds(start))} to {escape(nanoseconds(stop))}: {count:,}"
+                         "</title></rect>")
     powers = [power for power in range(0, 13) if LEFT - 0.5 <= place(10 ** power) <= WIDTH - RIGHT + 0.5]
     step = max(1, math.ceil(len(powers) / 5))
     for power in powers[::step]:
@@ -64,7 +66,7 @@ def curve(facts):
     alone = points[0][1]
     if alone <= 0:
         return ""
-    rows = [(workers, alone / took, alone / max(facts.work / workers, facts.span), alone / (facts.work / workers + facts.span))
+    rows = [(workers, alone / took, alone / facts.at_best(workers), alone / facts.at_worst(workers))
             for workers, took in points if took > 0]
     x_high, y_high = math.log2(rows[-1][0]), max(1.0, math.ceil(math.log2(max(max(row[1:]) for row in rows)) * 2) / 2)
     y_low = min(0.0, math.log2(min(min(row[1:]) for row in rows)))
@@ -89,14 +91,13 @@ def curve(facts):
     for workers, kind, label in ((facts.limit, "mark", "limit"), (facts.processors, "mark faint", "processors")):
         if 1 <= workers <= rows[-1][0] and not (kind != "mark" and workers == facts.limit):
             x, _ = at(workers, 1)
-            side = "start" if x < LEFT + inner * 0.8 else "end"
+            side, beside = ("start", 4) if x < LEFT + inner * 0.8 else ("end", -4)
             parts += [line(x, TOP, x, TOP + tall, kind),
-                      words(x + (4 if side == "start" else -4), TOP + tall - (6 if kind == "mark" else 20), label, "mark-text",
-                            side)]
+                      words(x + beside, TOP + tall - (6 if kind == "mark" else 20), label, "mark-text", side)]
     parts.append(f'<polyline class="curve" points="{path(1)}"/>')
     for row in rows:
         x, y = at(row[0], row[1])
-        parts.append(f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="3.2"><title>{row[0]} workers: {digits(row[1])} times as '
-                     f"fast as one</title></circle>")
+        title = f"{plural(row[0], 'worker')}: {digits(row[1])} times as fast as one"
+        parts.append(f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="3.2"><title>{title}</title></circle>')
     return (f'<svg class="chart wide" viewBox="0 0 {CURVE_WIDTH} {CURVE_HEIGHT}" role="img" '
             f'aria-label="speed-up over workers">{"".join(parts)}</svg>')

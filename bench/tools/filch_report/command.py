@@ -10,29 +10,34 @@ from .facts import Facts
 from .trace import NotATrace, read
 
 HELP = """\
-Reads a trace that filch wrote (FILCH_TRACE=trace.json ./program, or filch_trace_start) and prints a page of text: what limits
-the speed-up, where the workers' time went, work, span and parallelism, the critical path, the longest and the most delayed
-tasks, and the latencies. The same file loads in https://ui.perfetto.dev.
+Reads a trace that filch wrote (FILCH_TRACE=trace.json ./program, or filch_trace_start) and prints a
+page of text: what limits the speed-up, where the workers' time went, work, span and parallelism,
+the critical path, the longest and the most delayed tasks, and the latencies. The same file loads in
+https://ui.perfetto.dev.
 """
 
 MORE = """\
 what the page says
-  Diagnosis         one sentence, with its evidence: a limit that is too low, a lock held in tasks, one long task, too little
-                    parallelism, a submitter that is too slow, tasks that are too small, input and output, too many running,
-                    healthy, or that no single cause stands out. Then what else was seen.
-  Summary           wall and CPU time of the process while it was traced; each pool's limit and counters. Dropped events make
-                    other figures too small: the page says which.
-  Where ...         all time of the workers, from their first event to their last, under one heading each: in tasks, waiting
-                    for a permit of the pool, searching for work, parked, blocked inside a task (the thread, not the task),
-                    and the runtime between two tasks. What tasks did is sampled each few milliseconds: on CPU, waiting for a
-                    processor, or off CPU in a system call; futex is a lock or a condition variable.
-  Parallelism       work: the time of all tasks. span: the longest chain of them, where each starts when what it depends on is
-                    done (a thread outside the pools counts by the clock). parallelism: work / span, the most workers that can
-                    be busy on average. burdened: each hand-over to another worker on the chain costs the median of those
-                    that were measured with the receiver idle.
-  Critical path     the names in that chain.
-  Latencies         queue: submitted until started; run; gate: waiting for a permit; suspension; wake: ready until going on.
-  What if           the recorded graph on other numbers of workers, by greedy list scheduling.
+  Diagnosis       one sentence, with its evidence: a limit that is too low, a lock held in tasks,
+                  one long task, too little parallelism, a submitter that is too slow, tasks that
+                  are too small, input and output, too many running, healthy, or that no single
+                  cause stands out. Then what else was seen.
+  Summary         wall and CPU time of the process while it was traced; each pool's limit and
+                  counters. Dropped events make other figures too small: the page says which.
+  Where ...       all time of the workers, from their first event to their last, under one heading
+                  each: in tasks, waiting for a permit of the pool, searching for work, parked,
+                  blocked inside a task (the thread, not the task), and the runtime between two
+                  tasks. What tasks did is sampled each few milliseconds: on CPU, waiting for a
+                  processor, or off CPU in a system call; futex is a lock or a condition variable.
+  Parallelism     work: the time of all tasks. span: the longest chain of them, where each starts
+                  when what it depends on is done (of threads outside the pools, what they compute counts).
+                  parallelism: work / span, the most workers that can be busy on average. burdened:
+                  each hand-over to another worker on the chain costs the median of those that were
+                  measured with the receiver idle.
+  Critical path   the names in that chain.
+  Latencies       queue: submitted until started; run; gate: waiting for a permit; suspension; wake:
+                  ready until going on.
+  What if         the recorded graph on other numbers of workers, by greedy list scheduling.
 
 exit status
   0  the report is printed (with a warning where the trace is cut off or lacks events)

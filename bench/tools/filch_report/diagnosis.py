@@ -12,12 +12,13 @@ from .trace import UNKNOWN_CALL
 from .units import number, per_cent, plural, time
 
 RULES = (rules.nothing_ran, rules.lock, rules.lone_task, rules.limit, rules.oversubscribed, rules.gate, rules.submitter,
-         rules.small_tasks, rules.little_parallelism, rules.waiting_for_io, rules.unknown_machine, rules.healthy, rules.some_lock)
+         rules.starved, rules.small_tasks, rules.little_parallelism, rules.waiting_for_io, rules.unknown_machine,
+         rules.healthy, rules.some_lock)
 
 # Findings that say nothing new beside these.
 IMPLIED = {"parallelism": ("long-task", "submitter", "serial-part")}
-LONG_NAMES = {IN_TASKS: "in tasks", WAITS_PERMIT: "waiting for a permit", SEARCHES: "searching for work", PARKED: "parked",
-              BLOCKED: "blocked inside a task", BETWEEN: "the runtime, between tasks"}
+LONG_NAMES = {IN_TASKS: "in tasks", WAITS_PERMIT: "waiting for a permit", SEARCHES: "searching for work",
+              PARKED: "parked", BLOCKED: "blocked inside a task", BETWEEN: "the runtime, between tasks"}
 
 
 def no_single_cause(facts):
@@ -25,11 +26,13 @@ def no_single_cause(facts):
     parts = sorted(((account.times[heading], heading) for heading in LONG_NAMES if heading != IN_TASKS), reverse=True)
     where, evidence = "", []
     if account.total and parts[0][0] > 0:
-        where = (f"; the largest part outside tasks is {LONG_NAMES[parts[0][1]]} ({per_cent(parts[0][0] / account.total)} of the "
+        where = (f"; the largest part outside tasks is {LONG_NAMES[parts[0][1]]} "
+                 f"({per_cent(parts[0][0] / account.total)} of the "
                  "workers' time)")
     if rules.off_cpu(facts):
         evidence.append(f"The process had {time(facts.cpu)} of CPU time for {time(load.mean() * load.window)} in "
-                        "tasks: they waited for something, or for a processor, and there are too few samples to say which.")
+                        "tasks: they waited for something, or for a processor, and there are too few samples to say "
+                        "which.")
     return Finding("unclear", f"No single cause stands out: {number(load.mean())} tasks run at once where "
                    f"{facts.usable} can{where}.", evidence, state=UNCLEAR)
 
@@ -40,7 +43,8 @@ def remarks_on_program(facts):
         found.append(f"Tasks ran during {time(load.window)} only, of {time(facts.wall)} that were traced.")
     if facts.burdened and facts.parallelism >= facts.usable > facts.burdened_parallelism:
         found.append(f"With {time(facts.burden)} for each hand-over the parallelism falls from "
-                     f"{number(facts.parallelism)} to {number(facts.burdened_parallelism)}: the tasks on the critical path are too small to be handed over.")
+                     f"{number(facts.parallelism)} to {number(facts.burdened_parallelism)}: the tasks on the critical "
+                     "path are too small to be handed over.")
     failed = sum(1 for status in trace.slices.status if status)
     if failed:
         found.append(f"{plural(failed, 'task')} ended with an error.")
@@ -54,16 +58,13 @@ def remarks_on_trace(facts):
     """How far the figures can be trusted."""
     found, samples = [], facts.samples
     if facts.keeps_last:
-        found.append(f"The trace holds the last {time(facts.keeps_last)} only; counters and latencies are of all {time(facts.wall)}.")
+        found.append(f"The trace holds the last {time(facts.keeps_last)} only; counters and latencies are of all "
+                     f"{time(facts.wall)}.")
     if not samples.enough and facts.load.window:
         found.append(f"There are {samples.count} samples inside tasks: too few to say whether they computed or waited.")
     if samples.enough and samples.share(UNKNOWN_CALL) > 0.1:
         found.append(f"Tasks were off the processor for {per_cent(samples.share(UNKNOWN_CALL))} of their time, and the "
                      "kernel did not tell what for.")
-    for id_, waited in facts.outside_waits.items():
-        if waited > 0.05 * facts.wall:
-            found.append(f"{facts.graph.name_of(facts.graph.get(id_))} waited for tasks outside of filch's calls, as "
-                         f"in poll, for {time(waited)}: this is not counted as its own time.")
     cost = float(facts.trace.other.get("event_ns") or 0) * facts.trace.events / 1000
     if facts.account.total and cost > 0.05 * facts.account.total:
         found.append(f"Tracing took about {per_cent(cost / facts.account.total)} of the workers' time.")
@@ -75,5 +76,7 @@ def diagnose(facts):
     found = [finding for finding in (rule(facts) for rule in RULES) if finding]
     if not found:
         found = [no_single_cause(facts)]
-    others = [finding for finding in found[1:] if finding.state == BAD and found[0].key not in IMPLIED.get(finding.key, ())]
-    return found[0], others, remarks_on_program(facts) + remarks_on_trace(facts)
+    first = found[0]
+    others = [finding for finding in found[1:]
+              if finding.state == BAD and first.key not in IMPLIED.get(finding.key, ())]
+    return first, others, remarks_on_program(facts) + remarks_on_trace(facts)

@@ -4,21 +4,24 @@ import statistics
 from bisect import bisect_right
 from collections import Counter, defaultdict
 
-from . import graph as graph_, latency, outside
+from . import graph as graph_, latency
 from .account import Account, Load, Samples
 from .simulate import COUNTS, Plan
 from .tasks import Tasks
 from .trace import PARK, SEARCH, TASK, WORKER
+from .units import plural
 
 # The median of fewer hand-overs is not worth the name.
 FEW_HANDOVERS = 5
-FEW_COUNTERS = 20
+# Microseconds: what is less is what rounding leaves of nothing.
+SHORTEST = 0.0005
 
 
 class Facts:
     def __init__(self, trace, what_if=False):
         self.trace = trace
-        self.account, self.samples = Account(trace), Samples(trace)
+        self.account = Account(trace)
+        self.samples = Samples(trace, self.account)
         self.load, self.tasks = Load(self.account), Tasks(trace)
         self.histograms, self.own_histograms = latency.of(trace)
         self.wall = trace.wall
@@ -27,8 +30,7 @@ class Facts:
         # A flight recorder keeps the last microseconds only; its counters are of the whole time.
         self.keeps_last = float(trace.other.get("last_us") or 0.0)
         self.cpu = float(trace.other.get("cpu_us") or 0.0)
-        self.outside_waits = {}
-        self.graph = graph_.build(trace, self.without_outside_waits)
+        self.graph = graph_.build(trace)
         self.burden = measure_burden(trace)
         self.walk = self.burdened = None
         self.work = sum(stop - start for start, stop, _ in self.account.running)
@@ -38,11 +40,6 @@ class Facts:
             self.work = self.graph.work
         self.path = self.walk.path() if self.walk else []
         self.what_if = self.simulate() if what_if and self.graph else []
-
-    def without_outside_waits(self, rows):
-        left = max(0.0, self.cpu - self.samples.ran) if self.cpu and self.samples.enough else None
-        rows, self.outside_waits = outside.without_waits(self.trace, rows, left)
-        return rows
 
     def used_pools(self):
         """Those that have run a task, or that a track has seen run one."""
@@ -64,7 +61,7 @@ class Facts:
     @property
     def usable(self):
         """How many tasks can run at once: what limits the workers, the limit or the processors."""
-        return min(self.limit, self.processors) if self.processors and self.limit else self.limit or self.processors or 1
+        return min([most for most in (self.limit, self.processors) if most], default=1)
 
     @property
     def utilisation(self):
@@ -72,31 +69,18 @@ class Facts:
         return self.cpu / (self.wall * self.processors) if self.wall > 0 and self.processors else 0.0
 
     def critical_names(self):
-        """[(name, microseconds on the critical path, steps)], the longest first; and who took part most, by instance."""
+        """[(name, microseconds on the critical path, steps)], the longest first; and microseconds by instance."""
         by_name, steps, by_instance = Counter(), Counter(), Counter()
         for instance, low, high in self.path:
             name = self.graph.name_of(instance)
             by_name[name] += high - low
             steps[name] += 1
             by_instance[instance] += high - low
-        return [(name, time, steps[name]) for name, time in by_name.most_common()], by_instance
+        return [(name, time, steps[name]) for name, time in by_name.most_common() if time > SHORTEST], by_instance
 
     def outside_on_path(self):
         """Microseconds of the critical path that outside threads ran."""
         return sum(high - low for instance, low, high in self.path if instance.outside)
-
-    def counter_rows(self):
-        """[(ts, weight, queued, permits, running, suspended)] summed over the pools, while tasks ran. A sample of the
-        counters holds until the next."""
-        at = defaultdict(lambda: [0, 0, 0, 0])
-        for rows in self.trace.counters.values():
-            for ts, args in rows:
-                row = at[ts]
-                for place, key in enumerate(("queued", "permits", "running", "suspended")):
-                    row[place] += int(args.get(key, 0))
-        times = [ts for ts in sorted(at) if self.load.first <= ts <= self.load.last]
-        ends = times[1:] + [self.load.last]
-        return [(ts, max(0.0, end - ts), *at[ts]) for ts, end in zip(times, ends)]
 
     def simulate(self):
         """[(workers, microseconds)]. More workers than can be used change nothing, and are not tried."""
@@ -108,6 +92,13 @@ class Facts:
                 found.append((workers, plan.run(workers)))
         return found
 
+    def at_best(self, workers):
+        """Microseconds: no schedule is shorter. at_worst: no greedy one is longer (Brent; Graham)."""
+        return max(self.work / workers, self.span)
+
+    def at_worst(self, workers):
+        return self.work / workers + self.span
+
     def incomplete(self):
         """Sentences that say what the trace lacks, and which figures suffer by it."""
         found, trace = [], self.trace
@@ -116,11 +107,18 @@ class Facts:
                          + ("." if trace.complete_log else
                             "; the graph is missing or lacks its end, so that work and span are too small or unknown."))
         dropped = int(trace.other.get("dropped") or 0)
-        if dropped:
+        if dropped and self.keeps_last:
+            found.append(f"{dropped:,} earlier events are not in the file: times in tasks, the lists of tasks, work and "
+                         "span are of what it holds.")
+        elif dropped:
             found.append(f"{dropped} events were dropped, as the rings were full: times in tasks, the lists of tasks, "
                          "work and span are too small (the pools' counters and histograms are whole).")
+        counted = sum(int((pool.get("stats") or {}).get("run") or 0) for pool in trace.pools)
+        if counted > 1.01 * self.tasks.count and not trace.cut and not self.keeps_last:
+            found.append(f"The pools have counted {counted:,} tasks that ran, and {self.tasks.count:,} are in the "
+                         "trace.")
         if self.graph and self.graph.unfinished and not trace.cut:
-            found.append(f"{self.graph.unfinished} tasks were still running at the end: they count for as long as they ran.")
+            found.append(f"{plural(self.graph.unfinished, 'task')} still ran at the end, and count for as long as they ran.")
         if self.walk and self.walk.unresolved:
             found.append(f"{self.walk.unresolved} waits lead to tasks whose ends are not in the trace: the span may be "
                          "too small.")

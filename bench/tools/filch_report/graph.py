@@ -11,7 +11,7 @@ He, Leiserson, Leiserson, SPAA 2010).
 A burden is added to each hand-over that lies on a path: a submit, a steal, a wake-up.
 
 A log that lacks rows (dropped, or cut off) gives a graph with fewer edges, thus a span that is at most the true one;
-`unresolved` counts what was referred to and is not there.
+Walk.unresolved counts what was referred to and is not there.
 """
 from bisect import bisect_right
 from collections import defaultdict
@@ -26,8 +26,8 @@ LENGTHS = {SUBMIT: 6, START: 6, END: 6, WAIT: 5, NEED: 4, JOIN: 6, COMPLETE: 5, 
 
 
 class Instance:
-    __slots__ = ("id", "name", "outside", "promise", "submitted", "started", "ended", "by", "by_depth", "needs", "events",
-                 "work", "span", "status", "track", "parent", "spawn_depth")
+    __slots__ = ("id", "name", "outside", "promise", "submitted", "started", "ended", "by", "by_depth", "needs",
+                 "events", "work", "span", "status", "track", "parent", "spawn_depth")
 
     def __init__(self, id_):
         self.id, self.name, self.outside, self.promise = id_, NO_NAME, False, False
@@ -49,7 +49,7 @@ class Graph:
 
     def __init__(self, names):
         self.names, self.instances, self.rows = names, {}, []
-        self.unfinished = self.unresolved = self.malformed = 0
+        self.unfinished = self.malformed = 0
 
     def get(self, id_):
         instance = self.instances.get(id_)
@@ -111,15 +111,15 @@ def add_row(graph, row):
         get(row[2]).add(row[3], COMPLETE, target, ts)
 
 
-def build(trace, prepare=lambda rows: rows):
-    """The graph of a trace that has a log, or None. prepare: what is done to its sorted rows before."""
+def build(trace):
+    """The graph of a trace that has a log, or None."""
     if not trace.log:
         return None
     graph = Graph(trace.names)
     rows = [row for row in trace.log if is_whole(row)]
     graph.malformed = len(trace.log) - len(rows)
     forks = [[FORK, row[4], row[2], row[5]] for row in reversed(rows) if row[0] == MERGE]
-    graph.rows = sorted(prepare(sorted(rows, key=lambda row: row[1])) + forks, key=lambda row: row[1])
+    graph.rows = sorted(sorted(rows, key=lambda row: row[1]) + forks, key=lambda row: row[1])
     for row in graph.rows:
         add_row(graph, row)
     finish(graph, trace)
@@ -128,7 +128,8 @@ def build(trace, prepare=lambda rows: rows):
 
 def finish(graph, trace):
     """Who has no end row ran at least for its slices, and a stolen child that nobody has joined hangs on its parent."""
-    open_ = {instance.id: instance for instance in graph.tasks() if instance.ended is None and instance.started is not None}
+    open_ = {instance.id: instance for instance in graph.tasks()
+             if instance.ended is None and instance.started is not None}
     graph.unfinished = len(open_)
     slices = trace.slices
     ran = defaultdict(float)
@@ -168,7 +169,8 @@ class Walk:
             self.begin(instances[row[2]])
         elif op == END:
             instance = instances[row[2]]
-            self.ends[instance] = self.reach(instance, max(row[3], instance.span)), self.mark_at(instance, row[3]), row[3]
+            at = self.reach(instance, max(row[3], instance.span))
+            self.ends[instance] = at, self.mark_at(instance, row[3]), row[3]
         elif op == WAIT or op == JOIN:
             instance = instances[row[2]]
             self.reach(instance, row[3])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Histograms of latencies: from the runtime's own buckets, or, where the file ends before them, made from the slices."""
+"""Histograms of latencies: from the runtime's own buckets, or, where the file ends before them, from the slices."""
 from .trace import TASK
 
 KINDS = (("queue", "submitted, until it started"), ("run", "ran"), ("gate", "waited for a permit"),

@@ -93,7 +93,8 @@ def pack_slices(trace, unit):
                 start = max(before, round(slices.start[row] * scale))
                 # A stretch's number and how it ended share a column; so do the id's lower bits only.
                 columns.add(start - before, min(MOST, max(0, round(slices.duration[row] * scale))), slices.name[row],
-                            rank_of(trace, row), slices.id[row] & MOST, max(0, slices.n[row]) << 3 | (slices.end[row] + 1),
+                            rank_of(trace, row), slices.id[row] & MOST,
+                            max(0, slices.n[row]) << 3 | (slices.end[row] + 1),
                             min(MOST, round(slices.queue[row] * scale) + 1) if slices.queue[row] >= 0 else 0,
                             slices.note[row] + 1)
                 before = start
@@ -117,8 +118,8 @@ def pack_suspensions(trace, unit):
             ends[row] = found.stop
         if found.reason not in reasons:
             reasons.append(found.reason)
-        columns.add(round(found.start / unit), round(max(found.start, found.stop) / unit), found.name, found.id & MOST, row,
-                    reasons.index(found.reason))
+        columns.add(round(found.start / unit), round(max(found.start, found.stop) / unit), found.name, found.id & MOST,
+                    row, reasons.index(found.reason))
     return len(ends), reasons, columns.packed()
 
 
@@ -150,7 +151,8 @@ def pack_all(facts):
     for name, _, _ in facts.tasks.by_name:
         colours.setdefault(name, len(colours))
     return {
-        "unit": unit, "first": min(trace.slices.start) if facts.keeps_last else 0, "wall": facts.wall, "texts": trace.texts, "groups": groups, "slices": slices,
+        "unit": unit, "first": min(trace.slices.start) if facts.keeps_last else 0, "wall": facts.wall,
+        "texts": trace.texts, "groups": groups, "slices": slices,
         "tracks": [{"name": track.name, "worker": track.is_worker} for track in trace.tracks],
         "suspended": {"rows": rows, "reasons": reasons, **suspensions}, "flows": pack_flows(trace, unit),
         "counters": pack_counters(trace, unit), "colours": [colours.get(text, -1) for text in trace.texts]}

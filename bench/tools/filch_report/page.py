@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The report as one page for a browser: text and pictures made here, and a timeline that a script draws. Nothing is fetched."""
+"""The report as one page for a browser: text and pictures made here, and a timeline that a script draws. Nothing is
+fetched."""
 import json
 import os
 from html import escape
@@ -13,6 +14,8 @@ from .units import digits, nanoseconds, number, per_cent, plural, time
 
 SCRIPTS = [os.path.join("timeline", f"{name}.js") for name in ("model", "draw", "input")]
 HERE = os.path.dirname(os.path.abspath(__file__))
+BUTTONS = (("in", "+", "zoom in"), ("out", "−", "zoom out"), ("left", "←", "to the left"),
+           ("right", "→", "to the right"), ("all", "all", "show all"))
 STATES = {"good": "Diagnosis", "bad": "What limits the speed-up", "unclear": "No clear cause"}
 
 
@@ -96,14 +99,15 @@ def format_where(facts):
 def format_timeline(facts):
     if not facts.trace.slices.kind:
         return ""
-    return """<section id="timeline"><h2>Timeline</h2>
-<div class="tools"><button type="button" data-do="in" aria-label="zoom in">+</button><button type="button" data-do="out"
- aria-label="zoom out">−</button><button type="button" data-do="left" aria-label="to the left">←</button><button type="button"
- data-do="right" aria-label="to the right">→</button><button type="button" data-do="all">all</button><input type="search"
- placeholder="find a name or note" aria-label="find a name or note"><span class="dim found"></span></div>
-<p class="dim">Drag to pan; Ctrl and the wheel, pinch, or W and S to zoom; double-click a slice to fill the width with it; click a
-task to see all its stretches and who handed it over.</p>
-<div class="canvas"><canvas tabindex="0" aria-label="timeline of all tracks"></canvas><div class="tip" hidden></div></div>
+    buttons = "".join(f'<button type="button" data-do="{do}" aria-label="{label}">{sign}</button>'
+                      for do, sign, label in BUTTONS)
+    return f"""<section id="timeline"><h2>Timeline</h2>
+<div class="tools">{buttons}<input type="search" placeholder="find a name or note" aria-label="find a name or note">
+<span class="dim found"></span></div>
+<p class="dim">Drag to pan; Ctrl and the wheel, pinch, or W and S to zoom; double-click a slice to fill the width with
+it; click a task to see all its stretches and who handed it over.</p>
+<div class="canvas"><canvas tabindex="0" aria-label="timeline of all tracks"></canvas>
+<div class="tip" hidden></div></div>
 <div class="legend"></div><div class="details" hidden></div>
 <noscript><p class="warning">The timeline needs JavaScript.</p></noscript></section>"""
 
@@ -128,21 +132,25 @@ def format_what_if(facts):
     alone, rows = facts.what_if[0][1], []
     for workers, took in facts.what_if:
         mark = ' <span class="dim">limit</span>' if workers == facts.limit else ""
-        rows.append([f"{workers}{mark}", time(took), digits(alone / took) if took else "",
-                     time(max(facts.work / workers, facts.span)), time(facts.work / workers + facts.span)])
+        rows.append([f"{workers}{mark}", time(took), digits(alone / took) if took else "", time(facts.at_best(workers)),
+                     time(facts.at_worst(workers))])
     note = ("The recorded tasks on other numbers of workers, by greedy list scheduling. Tasks take as long as they "
             "took, so that what they lost to a lock, a disk or a processor that others had stays lost. The band lies "
             "between the bounds of greedy scheduling (Brent).")
-    return section("what-if", "What if there were more workers", '<div class="beside">' + charts.curve(facts)
-                   + table(["workers", "time", "speed-up", "at best", "at worst"], rows, range(5)) + "</div>", note=note)
+    listed = table(["workers", "time", "speed-up", "at best", "at worst"], rows, range(5))
+    return section("what-if", "What if there were more workers",
+                   f'<div class="beside">{charts.curve(facts)}{listed}</div>', note=note)
 
 
 def format_path(facts):
     if not facts.path or facts.span <= 0:
         return ""
     names, _ = facts.critical_names()
-    rows = [[escape(name), f'<span class="meter"><span style="width:{part / facts.span * 100:.1f}%"></span></span>', time(part),
-             f"{part / facts.span * 100:.1f} %", f"{steps:,}"] for name, part, steps in names[:10]]
+    rows = []
+    for name, part, steps in names[:10]:
+        share = f"{part / facts.span * 100:.1f}"
+        rows.append([escape(name), f'<span class="meter"><span style="width:{share}%"></span></span>', time(part),
+                     f"{share} %", f"{steps:,}"])
     return section("path", "Critical path by name", table(["name", "", "time", "of span", "steps"], rows, (2, 3, 4)),
                    note=f"The chain of {plural(len(facts.path), 'step')} that no number of workers makes shorter than "
                         f"{time(facts.span)}.")
@@ -153,7 +161,8 @@ def format_tasks(facts):
         noted = any(task.note >= 0 for task in tasks)
         rows = [[escape(facts.trace.text(task.name)), *([escape(facts.trace.text(task.note))] if noted else []),
                  time(figure(task)), time(task.start), str(task.id)] for task in tasks]
-        more = {place: f' class="goto" tabindex="0" data-start="{task.start:.3f}" data-stop="{task.stop:.3f}" data-id="{task.id}"'
+        more = {place: f' class="goto" tabindex="0" data-start="{task.start:.3f}" data-stop="{task.stop:.3f}" '
+                       f'data-id="{task.id}"'
                 for place, task in enumerate(tasks)}
         return ["name", *(["note"] if noted else [])], rows, more
     parts = []
@@ -163,7 +172,8 @@ def format_tasks(facts):
             names, rows, more = rows_of(tasks, figure)
             columns = names + [head, "started at", "id"]
             parts.append(f"<h3>{title}</h3>" + table(columns, rows, range(len(names), len(columns)), more))
-    names = [[escape(name), f"{count:,}", time(total), time(total / count)] for name, count, total in facts.tasks.by_name[:20]]
+    names = [[escape(name), f"{count:,}", time(total), time(total / count)]
+             for name, count, total in facts.tasks.by_name[:20]]
     if names:
         parts.append("<h3>By name</h3>" + table(["name", "tasks", "ran", "mean"], names, (1, 2, 3)))
     return section("tasks", "Tasks", *parts)
@@ -185,15 +195,18 @@ def format_pools(facts):
 
 def below(facts):
     other = facts.trace.other
-    parts = ["filch-report", str(other.get("start_realtime") or ""), f"process {facts.trace.pid}" if facts.trace.pid else "",
+    parts = ["filch-report", str(other.get("start_realtime") or ""),
+             f"process {facts.trace.pid}" if facts.trace.pid else "",
              f"filch {other['version']}" if other.get("version") else ""]
     return " · ".join(part for part in parts if part)
 
 
 def write(facts, file, heading):
     pair = format_where(facts) + format_path(facts)
-    body = "".join([format_diagnosis(facts), format_tiles(facts), f'<div class="pair">{pair}</div>' if pair else "",
-                    format_timeline(facts), format_tasks(facts), format_latencies(facts), format_what_if(facts), format_pools(facts)])
+    body = "".join([
+        format_diagnosis(facts), format_tiles(facts), f'<div class="pair">{pair}</div>' if pair else "",
+        format_timeline(facts), format_tasks(facts), format_latencies(facts), format_what_if(facts),
+        format_pools(facts)])
     file.write(f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(heading)}</title>

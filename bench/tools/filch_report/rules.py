@@ -11,6 +11,7 @@ from .units import number, per_cent, plural, time
 
 # System calls by number where the kernel's table was not at hand: futex on x86-64 and on aarch64.
 FUTEX = ("futex", "202", "98")
+FEW_COUNTERS = 10
 GOOD, BAD, UNCLEAR = "good", "bad", "unclear"
 
 
@@ -90,16 +91,32 @@ def of_task_time(facts):
     return "of the task time" + (", time without a processor left aside," if facts.samples.share(NO_CPU) > 0.1 else "")
 
 
+def short_of_processors(facts):
+    return facts.samples.share(NO_CPU) >= 0.25
+
+
+def beyond_chance(facts, share, least):
+    """The share less two standard errors, of the samples that are left without those of no processor."""
+    count = facts.samples.count * (1 - facts.samples.share(NO_CPU))
+    return bool(share) and share - 2 * (share * (1 - share) / count) ** 0.5 >= least
+
+
 def lock(facts):
     """A quarter of the task time in futex cannot be chance: with n samples the error is at most 1/sqrt(n), and there
-    are at least twenty. A lock that serialises lets about one task get on, although more are in progress."""
+    are at least twenty. A lock that serialises lets about one task get on, although more are in progress. Where others
+    take the processors, who has been woken at the lock waits for a processor then, and that is what its samples say:
+    a seventh is enough there, beyond chance."""
     share = facts.samples.share_when_let(FUTEX)
-    if share < 0.25 or facts.load.mean() < 1.3:
+    enough = share >= 0.25
+    if short_of_processors(facts):
+        enough = share >= 0.15 and beyond_chance(facts, share, 0.1)
+    if not enough or facts.load.mean() < 1.3:
         return None
     get_on = facts.load.mean() * (1 - share)
+    gets = "gets" if number(get_on) == "1" else "get"
     sentence = (f"Tasks wait for a lock: {per_cent(share)} {of_task_time(facts)} is off the processor in futex, so "
-                f"that of {number(facts.load.mean())} tasks in progress {number(get_on)} {'gets' if number(get_on) == '1' else 'get'} on "
-                f"at a time{named(facts, FUTEX)}.")
+                f"that of {number(facts.load.mean())} tasks in progress {number(get_on)} {gets} on at a time"
+                f"{named(facts, FUTEX)}.")
     evidence = []
     if get_on < 1.35:
         evidence.append("About one task at a time gets on: the lock is held for most of a task, and more workers or a "
@@ -118,7 +135,7 @@ def lone_task(facts):
     if alone < 0.15 * window or alone < 0.6 * load.at[1] or rest <= 0:
         return None
     others = (load.mean() * window - alone) / rest
-    if others < 1.3:
+    if others < 1.2:
         return None
     task = facts.tasks.whole(id_)
     at_end = load.alone_until[id_] >= load.last - 0.05 * window
@@ -132,20 +149,27 @@ def lone_task(facts):
         if own >= 0.4 * facts.span:
             evidence.append(f"It is {per_cent(own / facts.span)} of the critical path: no number of workers makes the "
                             f"run shorter than {time(facts.span)}.")
-    late = task.start - load.first
+    late, advice = task.start - load.first, "Start the longest task first, or split it."
     bound = max(task.ran, load.mean() * window / facts.usable)
     if late > 0.1 * window and bound < 0.9 * window:
         evidence.append(f"It started {time(late)} after the first task; had it started first, all could have been done "
                         f"in about {time(bound)} instead of {time(window)}.")
-    return Finding("long-task", sentence, evidence, "Start the longest task first, or split it.")
+    elif late <= 0.1 * window:
+        advice = "Split it: it was among the first to start."
+    return Finding("long-task", sentence, evidence, advice)
 
 
 def free_processors(facts):
-    """How many processors the tasks and the workers between tasks leave free, from the first task to the last."""
-    account, window = facts.account, facts.load.window
-    on_cpu = facts.samples.share(ON_CPU) if facts.samples.enough else 1.0
+    """How many processors the tasks and the workers between tasks leave free, from the first task to the last. What is
+    ready to run would not be without a processor if that one were free."""
+    account, window, samples = facts.account, facts.load.window, facts.samples
+    on_cpu = samples.share(ON_CPU) + samples.share(NO_CPU) if samples.enough else 1.0
     between = (account.times[BETWEEN] + account.times[SEARCHES]) / window if window else 0.0
     return max(0.0, facts.processors - facts.load.mean() * on_cpu - between)
+
+
+def free_ones(facts, free):
+    return f"{number(free)} of {plural(facts.processors, 'processor')} {is_are(free)} free"
 
 
 def limit(facts):
@@ -158,14 +182,15 @@ def limit(facts):
     share, queued, name, most = found
     permits = f"the only permit of pool {name} is" if most == 1 else f"all {most} permits of pool {name} are"
     sentence = (f"The limit is too low: {permits} in use for {per_cent(share)} of the time while {tasks_of(queued)} "
-                f"queued on average, and {number(free)} of {plural(facts.processors, 'processor')} {is_are(free)} free.")
-    return Finding("limit", sentence, advice=f"Raise max_concurrency of {name} from {most} to {facts.processors} at first.")
+                f"queued on average, and {free_ones(facts, free)}.")
+    return Finding("limit", sentence,
+                   advice=f"Raise max_concurrency of {name} from {most} to {facts.processors} at first.")
 
 
 def oversubscribed(facts):
     """A quarter of the task time spent ready to run without a processor."""
     share = facts.samples.share(NO_CPU)
-    if not facts.samples.enough or share < 0.25 or not facts.processors:
+    if not facts.samples.enough or not short_of_processors(facts) or not facts.processors:
         return None
     if facts.utilisation >= 0.8 and facts.load.mean() > facts.processors:
         sentence = (f"More tasks run than there are processors: {number(facts.load.mean())} at a time on "
@@ -208,10 +233,39 @@ def submitter(facts):
     workers = f"{number(busy)} of {facts.usable} workers are busy on average"
     if between >= 0.5 * own:
         each = between / max(1, len(depths) - 1)
-        return Finding("submitter", f"Tasks come too slowly: {inside}, as it submits one task each {time(each)}, and {workers}.",
-                       advice="Let tasks find and submit the work, or submit more with each call.")
+        return Finding("submitter", f"Tasks come too slowly: {inside}, as it submits one task each {time(each)}, and "
+                       f"{workers}.", advice="Let tasks find and submit the work, or submit more with each call.")
     return Finding("serial-part", f"A serial part outside the tasks takes the time: {inside}, and submits no task for "
                    f"most of it; {workers}.", advice="Make a task of it that runs beside the others.")
+
+
+def empty_queue(facts):
+    """Of the time from the first task to the last, the share with nothing queued in any pool; None without counters."""
+    rows = [args.get("queued", 0) for found in facts.trace.counters.values() for ts, args in found
+            if facts.load.first <= ts <= facts.load.last]
+    return sum(1 for queued in rows if not queued) / len(rows) if len(rows) >= FEW_COUNTERS else None
+
+
+def starved(facts):
+    """There would be parallelism enough, but what is to be done comes in bit by bit, from a thread that neither
+    computes nor waits for tasks in between: for three fifths of the time nothing is queued, and a quarter could run
+    more."""
+    empty, window = empty_queue(facts), facts.load.window
+    if not facts.walk or empty is None or empty < 0.6 or facts.parallelism < 2 * facts.usable \
+            or facts.load.mean() > 0.75 * facts.usable:
+        return None
+    submits = {instance: [ts for _, op, _, ts in instance.events or () if op == SUBMIT]
+               for instance in facts.graph.instances.values() if instance.outside}
+    thread = max(submits, key=lambda instance: len(submits[instance]), default=None)
+    times = submits.get(thread) or [0.0]
+    if times[-1] - times[0] < 0.6 * window:
+        return None
+    each, computes = (times[-1] - times[0]) / (len(times) - 1), thread.span / (times[-1] - times[0])
+    return Finding("starved", f"Too few tasks come: for {per_cent(empty)} of the time none is queued, while "
+                   f"{number(facts.load.mean())} of {facts.usable} that could run are running; "
+                   f"{facts.graph.name_of(thread)} submits one each {time(each)}, and computes for "
+                   f"{per_cent(min(1.0, computes))} of that time.",
+                   advice="Look at what this thread waits for: it is neither tasks nor the processor.")
 
 
 def small_tasks(facts):
@@ -260,7 +314,7 @@ def waiting_for_io(facts):
     advice = "Overlap more of it: a higher limit, or filch_blocking."
     if found and found[0] >= 0.4 and free >= 0.5:
         evidence.append(f"All {found[3]} permits of pool {found[2]} are in use for {per_cent(found[0])} of the time "
-                        f"with tasks queued, while {number(free)} of {plural(facts.processors, 'processor')} {is_are(free)} free.")
+                        f"with tasks queued, while {free_ones(facts, free)}.")
     return Finding("io", sentence, evidence, advice)
 
 
@@ -272,12 +326,13 @@ def unknown_machine(facts):
 
 
 def some_lock(facts):
-    """A loss worth a remark: a tenth of the task time, beyond two standard errors."""
-    share, count = facts.samples.share_when_let(FUTEX), facts.samples.count * (1 - facts.samples.share(NO_CPU))
-    if not share or share >= 0.25 or share - 2 * (share * (1 - share) / count) ** 0.5 < 0.1:
+    """A loss worth a remark: a twentieth of the task time, beyond chance."""
+    share = facts.samples.share_when_let(FUTEX)
+    if lock(facts) or not beyond_chance(facts, share, 0.05):
         return None
     return Finding("some-lock", f"Tasks wait for a lock for a part: {per_cent(share)} {of_task_time(facts)} is off the "
-                   f"processor in futex{named(facts, FUTEX)}.", advice="Shorten what is done under the lock, or split the lock.")
+                   f"processor in futex{named(facts, FUTEX)}.",
+                   advice="Shorten what is done under the lock, or split the lock.")
 
 
 def off_cpu(facts):

@@ -220,7 +220,7 @@ class Schedule:
                 self.release(waiter, self.now)
 
     def share(self):
-        """Workers without a task help the divisible pieces, each as much as all the others as far as it can use them."""
+        """Workers without a task help the divisible pieces, each as much as the others as far as it can use them."""
         shares = self.free if self.fluid else None
         if shares == self.shares:
             return

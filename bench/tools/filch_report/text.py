@@ -10,6 +10,9 @@ from .units import digits, nanoseconds, number, per_cent, plural, time
 
 WIDTH = 110
 BAR = 30
+# Of a pool's statistics, with their titles.
+COUNTERS = (("run", "tasks run"), ("stolen", "stolen"), ("parks", "parks"), ("wakes", "wakes"),
+            ("suspensions", "suspensions"), ("blocked_waits", "blocked"), ("dropped", "cancelled"))
 
 
 def printable(text):
@@ -24,8 +27,8 @@ def shorten(text, width):
 
 
 def wrap(text, indent="  ", first=None):
-    return textwrap.fill(printable(text), WIDTH, initial_indent=indent if first is None else first, subsequent_indent=indent,
-                         break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(printable(text), WIDTH, initial_indent=indent if first is None else first,
+                         subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def table(head, rows, left=(0,)):
@@ -62,20 +65,19 @@ def format_diagnosis(facts):
 
 
 def format_summary(facts):
-    trace = facts.trace
+    trace, dropped = facts.trace, int(facts.trace.other.get("dropped") or 0)
     stolen = f", {facts.tasks.stolen:,} stolen children" if facts.tasks.stolen else ""
     lines = [f"  wall {time(facts.wall)}   CPU {time(facts.cpu) if facts.cpu else 'unknown'}   "
              f"processors {facts.processors or 'unknown'}   utilisation of the processors "
              f"{per_cent(facts.utilisation) if facts.cpu else 'unknown'}",
              f"  {plural(facts.tasks.count, 'task')} seen{stolen}, {number(facts.load.mean())} at once on average from "
-             f"the first to the last   {plural(trace.events, 'event')}, {int(trace.other.get('dropped') or 0):,} dropped"]
+             f"the first to the last   {plural(trace.events, 'event')}, {dropped:,} dropped"]
     rows = []
     for pool in trace.pools:
         stats = pool.get("stats") or {}
-        rows.append([shorten(str(pool.get("name", "")), 24), pool.get("max_concurrency", ""), pool.get("min_workers", ""),
-                     *(f"{int(stats.get(key) or 0):,}" for key in ("run", "stolen", "parks", "wakes", "suspensions",
-                                                                  "blocked_waits", "dropped"))])
-    head = ["pool", "limit", "min workers", "tasks run", "stolen", "parks", "wakes", "suspensions", "blocked", "cancelled"]
+        rows.append([shorten(str(pool.get("name", "")), 24), pool.get("max_concurrency", ""),
+                     pool.get("min_workers", ""), *(f"{int(stats.get(key) or 0):,}" for key, _ in COUNTERS)])
+    head = ["pool", "limit", "min workers", *(title for _, title in COUNTERS)]
     return section("Summary", *lines, table(head, rows) if rows else "")
 
 
@@ -85,10 +87,10 @@ def format_where(facts):
         return ""
     lines = []
     for heading in HEADINGS:
-        share = account.share(heading)
-        lines.append(f"  {LONG_NAMES[heading]:<28}{time(account.times[heading]):>10}{share * 100:>7.1f} %  {bar(share)}".rstrip())
+        took, share = account.times[heading], account.share(heading)
+        lines.append(f"  {LONG_NAMES[heading]:<28}{time(took):>10}{share * 100:>7.1f} %  {bar(share)}".rstrip())
         if heading == IN_TASKS and samples.enough:
-            lines += [f"    {shorten(name, 26):<26}{time(part * account.times[IN_TASKS]):>10}{part * share * 100:>7.1f} %"
+            lines += [f"    {shorten(name, 26):<26}{time(part * took):>10}{part * share * 100:>7.1f} %"
                       for name, part in samples.states()]
     title = f"Where the workers' time went ({plural(account.workers, 'worker')}, {time(account.total)})"
     if account.outside_tasks:
@@ -99,9 +101,11 @@ def format_where(facts):
 def format_parallelism(facts):
     if not facts.walk:
         return section("Parallelism", "  Unknown: the file has no graph of the computation.")
-    lines = [f"  work {time(facts.work)}   span {time(facts.span)}   parallelism {digits(facts.parallelism)}"
-             + (f"   burdened {digits(facts.burdened_parallelism)} ({time(facts.burden)} per hand-over)" if facts.burdened
-                else "   (hand-overs to idle workers: too few to measure a burden)")]
+    burdened = "(hand-overs to idle workers: too few to measure a burden)"
+    if facts.burdened:
+        burdened = f"burdened {digits(facts.burdened_parallelism)} ({time(facts.burden)} per hand-over)"
+    lines = [f"  work {time(facts.work)}   span {time(facts.span)}   parallelism {digits(facts.parallelism)}   "
+             + burdened]
     own = facts.outside_on_path()
     if own > 0:
         lines.append(f"  of the span {time(own)} ({per_cent(own / facts.span)}) in threads outside the pools")
@@ -117,8 +121,8 @@ def format_path(facts):
 
 def format_tasks(facts):
     tasks, wide = facts.tasks, 62
-    longest = [[shorten(tasks.label(task), wide), time(task.ran), f"{time(task.start)}", task.id] for task in tasks.longest]
-    delayed = [[shorten(tasks.label(task), wide), time(task.queue), f"{time(task.start)}", task.id]
+    longest = [[shorten(tasks.label(task), wide), time(task.ran), time(task.start), task.id] for task in tasks.longest]
+    delayed = [[shorten(tasks.label(task), wide), time(task.queue), time(task.start), task.id]
                for task in tasks.most_delayed]
     parts = []
     if longest:
@@ -131,7 +135,8 @@ def format_tasks(facts):
 def format_latencies(facts):
     what = dict(KINDS)
     rows = [[f"{shorten(pool, 20)} {kind}".strip(), f"{histogram.count:,}",
-             *(nanoseconds(histogram.quantile(share)) for share in QUANTILES), nanoseconds(histogram.longest_ns), what[kind]]
+             *(nanoseconds(histogram.quantile(share)) for share in QUANTILES), nanoseconds(histogram.longest_ns),
+             what[kind]]
             for pool, kind, histogram in facts.histograms]
     head = ["latency", "count", *(f"p{share * 100:g}" for share in QUANTILES), "max", "what"]
     note = "" if facts.own_histograms else "  (of the slices in the file, which has no histograms of the runtime's)"
@@ -144,9 +149,9 @@ def format_what_if(facts):
     alone = facts.what_if[0][1]
     rows = []
     for workers, took in facts.what_if:
-        best, worst = max(facts.work / workers, facts.span), facts.work / workers + facts.span
-        rows.append([f"{workers}{' (limit)' if workers == facts.limit else ''}", time(took), digits(alone / took) if took else "",
-                     time(best), time(worst)])
+        mark = " (limit)" if workers == facts.limit else ""
+        rows.append([f"{workers}{mark}", time(took), digits(alone / took) if took else "", time(facts.at_best(workers)),
+                     time(facts.at_worst(workers))])
     return section("What if: the recorded tasks on that many workers", table(
         ["workers", "time", "speed-up", "at best", "at worst"], rows),
         "  Tasks take as long as they took; at best and at worst are the bounds of greedy scheduling (Brent).")
@@ -154,6 +159,7 @@ def format_what_if(facts):
 
 def report(facts, title):
     start = str(facts.trace.other.get("start_realtime") or "")
-    parts = [printable(f"filch-report: {title}" + (f", {start}" if start else "")), format_diagnosis(facts), format_summary(facts), format_where(facts), format_parallelism(facts),
-             format_path(facts), format_tasks(facts), format_latencies(facts), format_what_if(facts)]
+    parts = [printable(f"filch-report: {title}" + (f", {start}" if start else "")), format_diagnosis(facts),
+             format_summary(facts), format_where(facts), format_parallelism(facts), format_path(facts),
+             format_tasks(facts), format_latencies(facts), format_what_if(facts)]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -222,7 +222,7 @@ def read_text(trace, reader):
 
 
 def guess_workers(trace):
-    """A file that was cut off before it names the tracks: who has searched or parked is a worker, or is called as one."""
+    """A file that ends before it names the tracks: who has searched or parked is a worker, or is called as one."""
     slices = trace.slices
     searched = {slices.track[row] for row in range(len(slices)) if slices.kind[row] == WORKER}
     for place, track in enumerate(trace.tracks):
@@ -257,7 +257,7 @@ def read(path):
         except (Cut, EOFError):
             trace.cut = reader.where()
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise NotATrace(f"what stands before character {reader.where()} is no event of filch's ({error!r})") from error
+            raise NotATrace(f"what stands before character {reader.where()} is not filch's ({error!r})") from error
     if not trace.cut and not trace.has_log:
         raise NotATrace("it has no part of filch's")
     if trace.cut and not trace.slices.kind:

@@ -439,7 +439,7 @@ MUTANTS = [
       "",
       ["forks_exposed_two"]),
     M("cancel: stolen children are not told", "block.c",
-      "visit_all(runner->pool, cancel_part, &part);",
+      "filch__pool_visit(runner->pool, cancel_part, &part);",
       "(void)part;",
       ["forks_cancel"]),
     M("cancel: whether there are children is read with acquire", "block.c",

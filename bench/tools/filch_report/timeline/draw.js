@@ -35,7 +35,8 @@ function drawSlices(lane) {
             continue;
         }
         // All that starts on this pixel column, drawn once.
-        const x = Math.floor(toX(S.start[row])), end = Math.max(row + 1, after(S.start, row, group.last, toTime(x + 1)));
+        const x = Math.floor(toX(S.start[row]));
+        const end = Math.max(row + 1, after(S.start, row, group.last, toTime(x + 1)));
         const stop = S.duration[end - 1] >= 1.5 * perPixel ? Math.max(row + 1, end - 1) : end;
         if (x >= gutter)
             drawColumn(lane, x, row, stop, perPixel);
@@ -66,8 +67,8 @@ function drawSlice(lane, row) {
     if (right <= left)
         return;
     const rank = S.rank[row], task = rank < 2, dim = isDim(S.name[row], S.note[row] - 1);
-    const room = right - left - (right - left > 3 ? 1 : 0);
-    box(left, lane.y + (rank === 1 ? 2 : 0), room, lane.height - (rank === 1 ? 4 : 0), colourOf(row), dim ? 0.15 : task ? 1 : 0.85);
+    const room = right - left - (right - left > 3 ? 1 : 0), inset = rank === 1 ? 2 : 0;
+    box(left, lane.y + inset, room, lane.height - 2 * inset, colourOf(row), dim ? 0.15 : task ? 1 : 0.85);
     if (selected !== null && task && S.id[row] === selected) {
         pen.strokeStyle = colours.text;
         pen.lineWidth = 2;
@@ -80,13 +81,12 @@ function drawSlice(lane, row) {
 }
 
 function drawUtilisation(lane) {
-    const step = 2, columns = Math.ceil((width - gutter) / step), order = ["tasks", "blocked", "permit", "search", "park"];
-    if (!used.length)
-        return;
+    const step = 2, columns = Math.ceil((width - gutter) / step);
+    const span = (view.to - view.from) / (width - gutter) * step * used.length;
+    const order = ["tasks", "blocked", "permit", "search", "park"];
     const before = used.map((entry) => order.map((heading) => until(entry, heading, view.from)));
     for (let column = 0; column < columns; column++) {
-        const to = toTime(gutter + (column + 1) * step), span = (view.to - view.from) / (width - gutter) * step * used.length;
-        const sums = order.map(() => 0);
+        const to = toTime(gutter + (column + 1) * step), sums = order.map(() => 0);
         used.forEach((entry, track) => order.forEach((heading, place) => {
             const now = until(entry, heading, to);
             sums[place] += now - before[track][place];
@@ -180,9 +180,10 @@ function drawSuspended(lane) {
             continue;
         const left = Math.max(gutter, toX(P.start[row])), right = Math.min(width, toX(P.stop[row]));
         const room = Math.max(1, right - left - 1), colour = colourOfName(P.name[row]);
-        box(left, lane.y + 3, room, lane.height - 6, colour, isDim(P.name[row], -2) ? 0.1 : selected === P.id[row] ? 0.9 : 0.45);
-        label(text(P.name[row]) + ", " + data.suspended.reasons[P.reason[row]], left + 4, lane.y + lane.height / 2 + 1, room - 6,
-            colours.text);
+        const alpha = isDim(P.name[row], -2) ? 0.1 : selected === P.id[row] ? 0.9 : 0.45;
+        box(left, lane.y + 3, room, lane.height - 6, colour, alpha);
+        const words = text(P.name[row]) + ", " + data.suspended.reasons[P.reason[row]];
+        label(words, left + 4, lane.y + lane.height / 2 + 1, room - 6, colours.text);
     }
 }
 
@@ -197,16 +198,19 @@ function layOut() {
         add({ height: UTILISATION, title: "workers", draw: drawUtilisation, kind: "utilisation" });
     for (const counter of counters) {
         const name = counters.length > 1 ? counter.name.replace(/^pool /, "") + " " : "";
-        add({ height: CHART, title: name + "queued", draw: drawQueue, kind: "counter", counter, most: Math.max(1, most(counter.queued)) });
+        add({ height: CHART, title: name + "queued", draw: drawQueue, kind: "counter", counter,
+            most: Math.max(1, most(counter.queued)) });
         add({ height: CHART, title: name + "permits", draw: drawPermits, kind: "counter", counter,
             most: Math.max(1, counter.limit, most(counter.permits), most(counter.running)) });
         if (most(counter.suspended))
-            add({ height: CHART, title: name + "suspended", draw: drawWaiting, kind: "counter", counter, most: most(counter.suspended) });
+            add({ height: CHART, title: name + "suspended", draw: drawWaiting, kind: "counter", counter,
+                most: most(counter.suspended) });
     }
     const deepest = Math.max(3, Math.floor(SLICE_ROWS / data.tracks.length));
     hidden = groups.filter((group) => group.level >= deepest).length;
     for (const group of groups.filter((entry) => entry.level < deepest))
-        add({ height: ROW, gap: 2, title: group.level ? "" : data.tracks[group.track].name, draw: drawSlices, kind: "slices", group });
+        add({ height: ROW, gap: 2, title: group.level ? "" : data.tracks[group.track].name, draw: drawSlices,
+            kind: "slices", group });
     for (let row = 0; row < data.suspended.rows; row++)
         add({ height: ROW, gap: 0, title: row ? "" : "waiting tasks", draw: drawSuspended, kind: "suspended", row });
     height = y + 4;
@@ -232,8 +236,10 @@ function drawLinks() {
     const stretches = stretchesOf(selected);
     pen.strokeStyle = colours.text;
     pen.lineWidth = 1.25;
-    for (let place = 1; place < stretches.length; place++)
-        drawLink(stretches[place - 1].lane, stretches[place - 1].stop, stretches[place].lane, stretches[place].start, [2, 3]);
+    for (let place = 1; place < stretches.length; place++) {
+        const [before, next] = stretches.slice(place - 1, place + 1);
+        drawLink(before.lane, before.stop, next.lane, next.start, [2, 3]);
+    }
     for (const { lane, start } of stretches)
         for (let flow = 0; flow < F.to.length; flow++)
             if (F.to[flow] === lane.group.track && Math.abs(F.received[flow] - start) <= 1) {
@@ -302,7 +308,8 @@ function resize() {
 
 function readColours() {
     const style = getComputedStyle(document.documentElement);
-    const names = ["text", "dim", "line", "grid", "bad", "accent", "tasks", "permit", "search", "park", "blocked", "between", "on-slice"];
+    const names = ["text", "dim", "line", "grid", "bad", "accent", "tasks", "permit", "search", "park", "blocked",
+        "between", "on-slice"];
     for (let place = 0; place < COLOURS; place++)
         names.push("n" + place);
     colours = Object.fromEntries(names.map((name) => [name, style.getPropertyValue("--" + name).trim()]));

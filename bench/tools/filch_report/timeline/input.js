@@ -40,7 +40,8 @@ function describe(row) {
         lines.push(text(S.note[row] - 1));
     lines.push(time(S.duration[row]) + " from " + time(S.start[row]));
     const end = ENDS[S.end[row] & 7];
-    lines.push("task " + S.id[row] + (S.end[row] >> 3 ? ", stretch " + ((S.end[row] >> 3) + 1) : "") + (end ? ", " + end : ""));
+    const stretch = S.end[row] >> 3 ? ", stretch " + ((S.end[row] >> 3) + 1) : "";
+    lines.push("task " + S.id[row] + stretch + (end ? ", " + end : ""));
     if (S.queue[row])
         lines.push("queued for " + time(S.queue[row] - 1));
     return lines;
@@ -56,8 +57,9 @@ function describeAt(x, y) {
     }
     if (lane.kind === "counter") {
         const row = after(lane.counter.at, 0, lane.counter.at.length, toTime(x)) - 1, counter = lane.counter;
-        return row < 0 ? null : [counter.name + " at " + time(counter.at[row]), counter.queued[row] + " queued", counter.permits[row]
-            + " permits in use" + (counter.limit ? " of " + counter.limit : ""), counter.running[row] + " running",
+        const of = counter.limit ? " of " + counter.limit : "";
+        return row < 0 ? null : [counter.name + " at " + time(counter.at[row]), counter.queued[row] + " queued",
+            counter.permits[row] + " permits in use" + of, counter.running[row] + " running",
             counter.suspended[row] + " suspended"];
     }
     if (lane.kind === "suspended") {
@@ -157,8 +159,10 @@ function listen() {
         if (row >= 0)
             show(S.start[row] - S.duration[row] * 0.1, S.start[row] + S.duration[row] * 1.1);
     });
-    const actions = { in: () => zoom(0.5), out: () => zoom(2), left: () => pan(-0.4), right: () => pan(0.4), all: () => show(begin, whole) };
-    const keys = { w: "in", s: "out", a: "left", d: "right", "+": "in", "-": "out", ArrowLeft: "left", ArrowRight: "right", 0: "all" };
+    const actions = { in: () => zoom(0.5), out: () => zoom(2), left: () => pan(-0.4), right: () => pan(0.4),
+        all: () => show(begin, whole) };
+    const keys = { w: "in", s: "out", a: "left", d: "right", "+": "in", "-": "out", ArrowLeft: "left",
+        ArrowRight: "right", 0: "all" };
     canvas.addEventListener("keydown", (event) => {
         if (event.key === "Escape")
             select(null);

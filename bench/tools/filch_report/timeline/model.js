@@ -8,8 +8,8 @@ const canvas = section.querySelector("canvas"), pen = canvas.getContext("2d");
 const tip = section.querySelector(".tip"), details = section.querySelector(".details");
 const GUTTER_WIDE = 120, GUTTER_NARROW = 74, AXIS = 24, ROW = 18, GAP = 6, CHART = 44, UTILISATION = 64;
 const ENDS = ["", "done", "waits", "yields", "blocks", "went on when the trace ended", "runs another inside"];
-const RANKS = ["task", "spawned child", "blocked", "searches", "waits for a permit", "parked", "own time, outside tasks",
-    "waits for tasks"];
+const RANKS = ["task", "spawned child", "blocked", "searches", "waits for a permit", "parked",
+    "own time, outside tasks", "waits or sleeps"];
 const HEADINGS = ["tasks", "tasks", "blocked", "search", "permit", "park", "between", "park"];
 const COLOURS = 10;
 // Rows of nested slices that a canvas may have, over all tracks.
@@ -45,7 +45,8 @@ for (const counter of data.counters)
 // Times in the view are in units of data.unit microseconds.
 const begin = data.first / data.unit, whole = Math.max(begin + 1, data.wall / data.unit);
 const view = { from: begin, to: whole };
-let colours = {}, width = 0, height = 0, gutter = GUTTER_WIDE, lanes = [], selected = null, wanted = null, hidden = 0, pending = false;
+let colours = {}, width = 0, height = 0, gutter = GUTTER_WIDE, lanes = [], hidden = 0;
+let selected = null, wanted = null, pending = false;
 
 function text(place) {
     return place >= 0 ? data.texts[place] : "";
@@ -73,8 +74,8 @@ function after(values, low, high, value) {
 
 // For the axis: no more digits than it needs.
 function tick(units) {
-    const us = units * data.unit, [unit, name] = [[1e6, " s"], [1e3, " ms"], [1, " µs"]].find(([size]) => us >= size * 0.999)
-        || [1e-3, " ns"];
+    const us = units * data.unit, sizes = [[1e6, " s"], [1e3, " ms"], [1, " µs"]];
+    const [unit, name] = sizes.find(([size]) => us >= size * 0.999) || [1e-3, " ns"];
     return Number((us / unit).toPrecision(9)) + name;
 }
 

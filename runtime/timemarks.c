@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* What stands in the timeline beside the slices: who the tracks are, and what the sampler has seen. */
+#include "tracejson.h"
+
+#include "peek.h"
+
+void filch__scribe_place(struct filch__scribe *scribe, uint32_t track, uint64_t ns)
+{
+    struct filch__json *json = &scribe->json;
+    filch__json_field_i64(json, ",\"pid\":", scribe->pid);
+    filch__json_field_u64(json, ",\"tid\":", track);
+    filch__json_field_us(json, ",\"ts\":", ns);
+}
+
+/* ---- tracks ---- */
+
+static void metadata(struct filch__scribe *scribe, const char *what, uint32_t track)
+{
+    filch__json_field_string(&scribe->json, "{\"ph\":\"M\",\"name\":", what);
+    filch__json_field_i64(&scribe->json, ",\"pid\":", scribe->pid);
+    filch__json_field_u64(&scribe->json, ",\"tid\":", track);
+}
+
+/* Threads outside come first, then each pool's workers. */
+static uint64_t sort_index(const struct filch__track *track)
+{
+    return track->pool ? (track->pool * (FILCH_WORKERS_MAX + 1) + track->worker) % INT32_MAX : 0;
+}
+
+void filch__scribe_tracks(struct filch__scribe *scribe)
+{
+    struct filch__json *json = &scribe->json;
+    filch__scribe_element(scribe, "");
+    metadata(scribe, "process_name", 0);
+    filch__json_field_string(json, ",\"args\":{\"name\":", scribe->info->program);
+    filch__json_raw(json, "}}");
+    for (size_t i = 0; i < scribe->replay.lane_count; i++) {
+        const struct filch__track *track = scribe->replay.lanes[i].track;
+        filch__scribe_element(scribe, "");
+        metadata(scribe, "thread_name", track->number);
+        filch__json_field_string(json, ",\"args\":{\"name\":", track->name);
+        filch__json_raw(json, "}}");
+        filch__scribe_element(scribe, "");
+        metadata(scribe, "thread_sort_index", track->number);
+        filch__json_field_u64(json, ",\"args\":{\"sort_index\":", sort_index(track));
+        filch__json_raw(json, "}}");
+    }
+}
+
+/* ---- samples ---- */
+
+static void show_pool(struct filch__scribe *scribe, const struct filch__sample *sample)
+{
+    const struct filch__trace_pool *pool = scribe->info->pools;
+    while (pool && pool->number != sample->of)
+        pool = pool->next;
+    if (!pool)
+        return;
+    struct filch__json *json = &scribe->json;
+    char name[sizeof pool->name + 32];
+    snprintf(name, sizeof name, pool->twin ? "pool %s #%llu" : "pool %s", pool->name, (unsigned long long)pool->number);
+    filch__scribe_element(scribe, "{\"ph\":\"C\"");
+    filch__json_field_string(json, ",\"name\":", name);
+    filch__scribe_place(scribe, 0, filch__replay_ns(&scribe->replay, sample->ticks));
+    filch__json_field_u64(json, ",\"args\":{\"queued\":", sample->value);
+    filch__json_field_u64(json, ",\"permits\":", sample->permits);
+    filch__json_field_u64(json, ",\"running\":", sample->running);
+    filch__json_field_u64(json, ",\"suspended\":", sample->suspended);
+    filch__json_raw(json, "}}");
+}
+
+static void show_thread(struct filch__scribe *scribe, const struct filch__sample *sample)
+{
+    const struct filch__lane *lane = filch__replay_lane(&scribe->replay, (uint32_t)sample->of);
+    if (!lane)
+        return;
+    struct filch__json *json = &scribe->json;
+    const char *call = filch__peek_call_name(sample->call);
+    filch__scribe_element(scribe, "{\"ph\":\"i\",\"s\":\"t\",\"cat\":\"sample\",\"name\":");
+    filch__json_raw(json, sample->on_cpu ? "\"on cpu\"" : "\"off cpu\"");
+    filch__scribe_place(scribe, lane->track->number, filch__replay_ns(&scribe->replay, sample->ticks));
+    filch__json_field_us(json, ",\"args\":{\"cpu_us\":", sample->value);
+    if (call) {
+        filch__json_field_string(json, ",\"in\":", call);
+    } else if (sample->call >= 0) {
+        filch__json_field_u64(json, ",\"in\":\"", (uint64_t)sample->call);
+        filch__json_raw(json, "\"");
+    } else if (sample->call != FILCH__CALL_UNKNOWN) {
+        filch__json_raw(json, ",\"in\":\"\"");
+    }
+    if (lane->shown)
+        filch__json_field_u64(json, ",\"task\":", lane->shown->id);
+    filch__json_raw(json, "}}");
+}
+
+/* Those that were taken before a time, while the tracks are as they were then. */
+void filch__scribe_samples(struct filch__scribe *scribe, uint64_t ticks)
+{
+    const struct filch__trace_info *info = scribe->info;
+    while (scribe->next_sample < info->sample_count && info->samples[scribe->next_sample].ticks <= ticks) {
+        const struct filch__sample *sample = &info->samples[scribe->next_sample++];
+        if (sample->ticks < scribe->replay.oldest_ticks)
+            continue;
+        if (sample->kind == FILCH__SAMPLE_POOL)
+            show_pool(scribe, sample);
+        else
+            show_thread(scribe, sample);
+    }
+}
