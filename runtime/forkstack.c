@@ -99,6 +99,9 @@ void filch__forkstack_trim(struct filch__forkstack *stack)
     struct filch__slot *from = stack->base + TRIM_ABOVE;
     if (from < stack->last && from->run) /* a slot that was never filled reads as zero */
         filch__os_release_pages(from, bytes_of(stack) - TRIM_ABOVE * sizeof *from);
+    if (stack->spawned && stack->spawned[TRIM_ABOVE])
+        filch__os_release_pages(stack->spawned + TRIM_ABOVE,
+                                bytes_of_notes(stack) - TRIM_ABOVE * sizeof *stack->spawned);
 }
 
 /* ---- the owner ---- */
@@ -131,8 +134,8 @@ struct filch__slot *filch__forkstack_head(const struct filch__forkstack *stack)
 /* False, with *words read again, when a thief was faster. */
 static bool set_public(struct filch__forkstack *stack, uint64_t *words, size_t top, size_t split)
 {
-    filch__store_relaxed(&stack->fast.guard,
-                         stack->full || stack->watched ? asked() : stack->base + split);             /* first: I2 */
+    struct filch__slot *guard = stack->full || stack->watched ? asked() : stack->base + split;
+    filch__store_relaxed(&stack->fast.guard, guard);                                                 /* first: I2 */
     return filch__cas_seq_cst(&stack->words, words, pack(version_of(*words) + 1, top, split - top)); /* S3, S8 */
 }
 

@@ -12,9 +12,10 @@
  * State     written by
  *   words   63..40 version, 39..16 top, 15..0 public = split - top.  Thief: CAS top + 1 (steal); CAS split (open).
  *           Owner: CAS, version + 1 (sync, share). Only the owner lowers top or split, and never without a new version.
- *   guard   a slot. Syncs below it take the slow path. Owner: store, then its CAS on words; thieves: raise only
- *   limit   a slot. Spawns at or above it take the slow path. `end`; or `base` when a thief that looks on asks; or NULL when
- *           somebody asks who then sleeps. Anybody
+ *   guard   a slot. Syncs below it take the slow path. Owner: store, then its CAS on words; thieves: raise only. Above all
+ *           slots when a thief that looks on asks, while slots from `end` on are in use, and while the stack is watched
+ *   limit   a slot. Spawns at or above it take the slow path. `end`; or `base` when a thief that looks on asks, and while the
+ *           stack is watched; or NULL when somebody asks who then sleeps. Anybody
  *   opening thieves: one at a time opens, the others only try
  *   head    the owner alone knows it: it travels as a parameter
  *   slots   `mark` and data by the owner; `run` (whereto it was stolen), the result and `state` by its thief; `state`
@@ -74,9 +75,9 @@ struct filch__forkstack {
     /* the owner reads them on every spawn and sync; thieves write them */
     _Alignas(FILCH_CACHELINE) struct filch__forks fast;
     /* owner only */
-    bool full;  /* slots from `end` on are in use: every sync is to take the slow path */
-    bool watched; /* every spawn and every sync is to take it */
-    bool fresh; /* the strand has begun, or gone on, and not been by answer() yet (join.c) */
+    bool full;    /* slots from `end` on are in use: every sync is to take the slow path */
+    bool watched; /* a trace is taken: every spawn and every sync is to take it */
+    bool fresh;   /* the strand has begun, or gone on, and not been by answer() yet (join.c) */
     /* immutable once reserved; base is NULL before. Thieves read it as they look around */
     _Alignas(FILCH_CACHELINE) struct filch__slot *base;
     struct filch__slot *end;  /* from here on slots hold the results of children that were called at once */
@@ -86,6 +87,7 @@ struct filch__forkstack {
     uint32_t active;              /* a typed task is on this strand */
     struct filch_future *task;    /* of which its children are a part */
     struct filch__waiter *joiner; /* the parent that is WAITING */
+    uint64_t spawner;             /* key of the instance in a trace that spawns now; 0: none */
     /* thieves write */
     _Alignas(FILCH_CACHELINE) uint64_t words;
     uint32_t opening;

@@ -49,7 +49,7 @@ static struct filch__node *end(struct filch_graph *graph, struct filch__node *no
         filch__cas_relaxed(&graph->error, &none, status);
     for (uint32_t i = 0; i < node->after; i++) {
         struct filch__node *after = &graph->nodes[successors[i]];
-        filch__watch_after(graph->pool, after, node);
+        filch__watch_after(after, node);
         if (filch__unlikely(status < 0))
             inherit(after, status);
         if (!count_down(after))

@@ -168,7 +168,9 @@ static void drop_edges(struct filch__hold *hold, uint32_t count)
 static void predecessor_ended(void *target, void *source, int status)
 {
     struct filch__hold *hold = target;
-    filch__watch_after(hold->pool, hold->record->future, source);
+    /* Pulled: its task does not wait for it any more, and has ended perhaps, and with it the pool. */
+    if (filch__watches_trace() && !(filch__load_relaxed(&hold->edges) & PULLED))
+        filch__watch_after(hold->record->future, source);
     note_failure(hold, status);
     drop_edges(hold, 1);
 }
@@ -207,7 +209,7 @@ void filch__hold_begin(struct filch__hold *hold, struct filch_future *const afte
     list(hold);
     for (size_t i = 0; i < count; i++)
         if (filch__future_register(after[i], &hold->edge, &hold->node[i]) != FILCH__REGISTERED) {
-            filch__watch_after(hold->pool, hold->record->future, after[i]);
+            filch__watch_after(hold->record->future, after[i]);
             note_failure(hold, filch__future_status(after[i]));
             ended++;
         }

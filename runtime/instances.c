@@ -48,18 +48,24 @@ static struct filch__instance *take(struct filch__instances *instances)
     return instance;
 }
 
+/* Events are missing: its key is another's. One that has started may yet end where it runs; of the others nobody will hear. */
+static void supersede(struct filch__instances *instances, struct filch__instance *instance)
+{
+    bool started = instance->state > FILCH__INSTANCE_SUBMITTED;
+    struct filch__instance **list = started ? &instances->forgotten : &instances->free;
+    instance->forgotten = started;
+    instance->next = *list;
+    *list = instance;
+}
+
 struct filch__instance *filch__instances_new(struct filch__instances *instances, uint64_t key)
 {
     uint64_t *value = filch__map_get(&instances->by_key, key ? key : UINT64_MAX);
     struct filch__instance *instance = value ? take(instances) : NULL;
     if (!instance)
         return NULL;
-    if (*value && !has_ended(*value)) { /* events are missing: it may yet end where it runs */
-        struct filch__instance *before = instance_of(*value);
-        before->forgotten = true;
-        before->next = instances->forgotten;
-        instances->forgotten = before;
-    }
+    if (*value && !has_ended(*value))
+        supersede(instances, instance_of(*value));
     *instance = (struct filch__instance){.id = ++instances->ids, .key = key ? key : UINT64_MAX};
     *value = (uintptr_t)instance;
     return instance;

@@ -96,9 +96,9 @@ static bool can_be_seen(const struct filch__strand *strand)
     return strand->worker; /* thieves visit workers; callers that run a task only when these wait */
 }
 
-/* Asked by a thief that looks on and by nobody else: show, and leave it to him. Else somebody sleeps, or this strand has
- * just begun: find out whether anybody could use a child. While what is shown is taken, every spawn comes by; when it
- * lies there still, whoever wants more asks again. */
+/* Asked by a thief that looks on and by nobody else: show, and leave it to him. (By nobody, where the stack is watched, and all
+ * spawns come by: who sleeps has asked.) Else somebody sleeps, or this strand has just begun: find out whether anybody could
+ * use a child. While what is shown is taken, every spawn comes by; when it lies there still, whoever wants more asks again. */
 static filch__cold void answer(struct filch__forkstack *stack, struct filch__slot *head)
 {
     struct filch__strand *strand = strand_of(stack);
@@ -307,14 +307,14 @@ static struct filch__forkstack *visit(const struct filch__worker *victim)
     return strand && filch__load_seq_cst(&strand->forks.active) ? &strand->forks : NULL;
 }
 
-/* It runs on the strand on which the worker searches, and needs slots there. */
-static bool take(struct filch__worker *worker, struct filch__forkstack *victim)
+/* It runs on the strand on which the worker searches, and needs slots there. `from`: who runs the victim. */
+static bool take(struct filch__worker *worker, const struct filch__worker *from, struct filch__forkstack *victim)
 {
     if (filch__unlikely(!filch__forkstack_reserve(&worker->running->forks)))
         return false;
     worker->loot = (struct filch__loot){filch__forkstack_steal(victim, NULL), victim};
-    if (worker->loot.slot && strand_of(victim)->worker)
-        filch__watch_steal(worker, strand_of(victim)->worker, (const void *)strand_of(victim)->span.key);
+    if (worker->loot.slot)
+        filch__watch_steal_child(worker, from, victim);
     return worker->loot.slot;
 }
 
@@ -326,9 +326,9 @@ bool filch__loot_steal(struct filch__worker *worker, const struct filch__table *
         struct filch__forkstack *victim = other == worker ? NULL : visit(other);
         if (!victim)
             continue;
-        if (take(worker, victim))
+        if (take(worker, other, victim))
             return true;
-        if (force == FILCH__FORCE_OPEN && force_open(worker, victim) && take(worker, victim))
+        if (force == FILCH__FORCE_OPEN && force_open(worker, victim) && take(worker, other, victim))
             return true;
         if (force == FILCH__FORCE_ASK && !filch__forkstack_is_asked(victim))
             filch__forkstack_ask(victim);
@@ -383,7 +383,9 @@ bool filch__loot_take_exposed(struct filch__worker *worker)
         return false;
     struct filch__strand *strand = filch__container_of(link, struct filch__strand, exposed_link);
     filch__exchange_acq_rel(&strand->exposed, 0); /* J3 */
-    bool taken = take(worker, &strand->forks) || (force_open(worker, &strand->forks) && take(worker, &strand->forks));
+    /* It was nobody's: in a trace it comes from the thief itself. */
+    bool taken = take(worker, worker, &strand->forks) ||
+                 (force_open(worker, &strand->forks) && take(worker, worker, &strand->forks));
     if (filch__forkstack_has_children(&strand->forks)) {
         expose(strand);
         tell(pool);

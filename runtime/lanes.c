@@ -82,9 +82,19 @@ static bool advance(const struct filch__replay *replay, struct filch__lane *lane
     return false;
 }
 
+/* Is it about what another track has told before, perhaps in the same tick? */
+static bool follows(const struct filch__lane *lane)
+{
+    uint64_t kind = lane->buffer[lane->next].head & 0xff;
+    return kind == FILCH__EVENT_START || kind == FILCH__EVENT_STOLEN || kind == FILCH__EVENT_RESUME ||
+           kind == FILCH__EVENT_AWAITED || kind == FILCH__EVENT_JOIN;
+}
+
 static bool earlier(const struct filch__lane *a, const struct filch__lane *b)
 {
-    return a->ticks != b->ticks ? a->ticks < b->ticks : a->track->number < b->track->number;
+    if (a->ticks != b->ticks)
+        return a->ticks < b->ticks;
+    return follows(a) != follows(b) ? follows(b) : a->track->number < b->track->number;
 }
 
 static void sift_down(struct filch__replay *replay, size_t at)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "metrics.h"
 
+#include "json.h"
 #include "pool.h"
 
 #include <filch/metrics.h>
@@ -90,29 +91,13 @@ struct snapshots {
     struct filch_histogram scratch; /* too large for a task's stack */
 };
 
-/* Bytes of the UTF-8 character at `text`; 0: it is none. */
-static size_t character_length(const char *text)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    const unsigned char *at = (const unsigned char *)text;
-    size_t length = at[0] < 0x80 ? 1 : at[0] < 0xc0 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : at[0] < 0xf8 ? 4 : 0;
-    uint32_t code = at[0] & 0x7fu >> (length > 1 ? length : 0);
-    for (size_t i = 1; i < length; i++) {
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-        code = code << 6 | (at[i] & 0x3f);
-    }
-    bool surrogate = code >= 0xd800 && code < 0xe000;
-    return length && (code < least[length] || code >= 0x110000 || surrogate) ? 0 : length;
-}
-
 /* A pool's name is cut at some byte and may hold anything; one label that is not UTF-8 would spoil the whole scrape. */
 static void write_labels(char *labels, size_t size, const struct filch_pool *pool)
 {
     char name[4 * sizeof pool->name] = "";
     size_t used = 0;
     for (const char *at = pool->name; *at;) {
-        size_t length = character_length(at);
+        size_t length = filch__utf8_length(at);
         if (!length) {
             name[used++] = '?';
             at++;

@@ -138,6 +138,7 @@ int filch_pool_open(struct filch_pool **ret_pool, const struct filch_pool_config
     if (!(complete.flags & FILCH_POOL_NO_OVERFLOW_MESSAGE))
         filch__overflow_install();
     filch__os_barrier_init();
+    filch__process_watch();
     filch__trace_environment();
     struct filch_pool *pool = create(&complete, &allocator);
     if (!pool)

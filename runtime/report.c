@@ -32,7 +32,7 @@ int filch_report(enum filch_level level, const char *text)
 const struct filch_report_line *filch_reports_next(const struct filch_future *future,
                                                    const struct filch_report_line *line)
 {
-    if (!future)
+    if (!future || future->priv.flags & FILCH__FUTURE_STAMPED)
         return NULL;
     const struct filch__line *next = line
                                          ? filch__lines_next(filch__container_of(line, const struct filch__line, shown))

@@ -78,7 +78,7 @@ static bool has_run(struct filch__sampler *sampler, uint32_t track, uint64_t cpu
     if (known)
         *known = cpu_ns;
     filch__unlock(&sampler->lock);
-    return before_ns && cpu_ns - before_ns >= FILCH__SAMPLE_EVERY_NS / 2;
+    return before_ns && cpu_ns >= before_ns + FILCH__SAMPLE_EVERY_NS / 2; /* less: it is another thread */
 }
 
 static void look_at_track(struct filch__track *track, void *ctx)

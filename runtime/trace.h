@@ -38,7 +38,7 @@ enum filch__event_kind {
     FILCH__EVENT_END,     /* a: key, b: status */
     FILCH__EVENT_DROP,    /* a: key, b: status: it never ran */
     FILCH__EVENT_PAUSE,   /* a: key, b: span; detail: why. The strand leaves the thread, or its thread blocks */
-    FILCH__EVENT_RESUME,  /* a: key, b: label or fn as in START; detail: CODE */
+    FILCH__EVENT_RESUME,  /* a: key, b: label or fn as in START, or 0: as before; detail: CODE */
     FILCH__EVENT_AWAITED, /* a: key of what has ended, b: span of the running task that waited for it */
     FILCH__EVENT_AFTER, /* a: key of a task that has not started, b: key of one that it came after and that has ended */
     FILCH__EVENT_READY, /* a: key of a task that may go on */
@@ -49,7 +49,8 @@ enum filch__event_kind {
     FILCH__EVENT_STOLEN,   /* as START, of a stolen child: a: key, b: code; detail CODE */
     FILCH__EVENT_SPAWNED,  /* a: key of a stolen child, b: span of its parent when it was spawned: its JOIN is next */
     FILCH__EVENT_JOIN,     /* a: key of a stolen child that has been joined, b: span of its parent */
-    FILCH__EVENT_STEAL, /* a: whose it was: the other worker's number, b: key of the task, or of the stolen child's parent */
+    FILCH__EVENT_STEAL, /* a: whose it was: the worker's number, its own where it was nobody's; b: key of the task, or of the
+                         * stolen child's parent */
     FILCH__EVENT_SEARCH,  /* a worker begins to search */
     FILCH__EVENT_PARK,    /* ... goes to sleep */
     FILCH__EVENT_PERMIT,  /* ... has laid its permit down, and waits for one */

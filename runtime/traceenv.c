@@ -24,6 +24,10 @@ void filch__trace_environment(void)
 {
 }
 
+void filch__trace_environment_after_fork(void)
+{
+}
+
 #else
 
 enum { BILLION = 1000000000 };
@@ -106,10 +110,11 @@ static void start(const char *file)
         registered = !atexit(write_at_exit);
 }
 
+static struct filch__lock lock = {PTHREAD_MUTEX_INITIALIZER};
+
 /* Once in a process: a forked child is another one. Others that open a pool at the same time wait. */
 void filch__trace_environment(void)
 {
-    static struct filch__lock lock = {PTHREAD_MUTEX_INITIALIZER};
     static uint32_t looked; /* at it, by so many of this process's ancestors, and by itself */
     if (filch__load_acquire(&looked) == filch__load_relaxed(&filch__generation) + 1)
         return;
@@ -120,6 +125,11 @@ void filch__trace_environment(void)
         start(file);
     filch__store_release(&looked, generation + 1);
     filch__unlock(&lock);
+}
+
+void filch__trace_environment_after_fork(void)
+{
+    filch__lock_init(&lock); /* a thread that is no more may hold it */
 }
 
 #endif

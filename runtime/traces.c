@@ -7,6 +7,7 @@
 #include "pool.h"
 #include "sampler.h"
 #include "symbols.h"
+#include "tracefile.h"
 #include "tracepools.h"
 #include "watch.h"
 
@@ -14,14 +15,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
     BYTES_LEAST = 4096,
     BYTES_DEFAULT = 64 << 20,
     BYTES_DEFAULT_LAST = 16 << 20,
     COMMAND_MOST = 4096,
-    PRICE_EVENTS = 4096,
 };
 #define BYTES_IN_ALL_DEFAULT ((size_t)16 << 30) /* of address space: threads may be many that tell little */
 
@@ -179,9 +178,11 @@ static int take_signal_locked(int number)
     return 0;
 }
 
+/* Unless the program has taken it back by itself. */
 static void give_signal_back_locked(void)
 {
-    if (session.signal)
+    struct sigaction now;
+    if (session.signal && !sigaction(session.signal, NULL, &now) && now.sa_handler == on_signal)
         sigaction(session.signal, &session.before, NULL);
     session.signal = 0;
 }
@@ -194,52 +195,6 @@ static int check_config(const struct filch_trace_config *config)
         (config->signal && !config->file) || (config->file && !config->file[0]))
         return -EINVAL;
     return config->bytes_per_thread && config->bytes_per_thread < BYTES_LEAST ? -EINVAL : 0;
-}
-
-/* Absolute, for the program may change its directory; with the process's number. NULL: no memory, or no directory. */
-static char *path_of(const char *file)
-{
-    char *directory = file[0] == '/' ? strdup("") : getcwd(NULL, 0), *path = NULL, number[16];
-    size_t size = directory ? strlen(directory) + 2 : 0;
-    snprintf(number, sizeof number, "%d", (int)getpid());
-    for (const char *at = file; *at; at++)
-        size += *at == '%' ? sizeof number : 1;
-    path = directory ? malloc(size) : NULL;
-    if (path) {
-        char *to = path + sprintf(path, "%s%s", directory, file[0] == '/' ? "" : "/");
-        for (const char *at = file; *at; at++) {
-            bool is_number = at[0] == '%' && at[1] == 'p';
-            to += sprintf(to, "%.*s", is_number ? (int)sizeof number : 1, is_number ? number : at);
-            at += is_number;
-        }
-    }
-    free(directory);
-    return path;
-}
-
-static int create_file(const char *path)
-{
-    FILE *file = fopen(path, "we");
-    return !file || fclose(file) ? -errno : 0;
-}
-
-/* What one event costs, in a ring that is in the cache: most of it is the clock. */
-static uint64_t measure_price(void)
-{
-    struct filch__ring ring;
-    uint64_t ns = 0;
-    if (!filch__ring_init(&ring, 2 * PRICE_EVENTS * sizeof(struct filch__event), false))
-        return 0;
-    filch__ring_begin(&ring, true);
-    for (int round = 0; round < 4; round++) {
-        uint64_t begin_ns = filch__os_now_ns();
-        for (uint64_t i = 0; i < PRICE_EVENTS; i++)
-            filch__ring_put(&ring, filch__os_ticks(), FILCH__EVENT_NONE, i, i);
-        uint64_t took_ns = filch__os_now_ns() - begin_ns;
-        ns = !ns || took_ns < ns ? took_ns : ns;
-    }
-    filch__ring_destroy(&ring);
-    return ns * 1000 / PRICE_EVENTS;
 }
 
 static void watch(struct filch_pool *pool, void *on)
@@ -273,7 +228,7 @@ static int begin_session_locked(const struct filch_trace_config *config)
     if (!config->bytes_in_all && all < bytes)
         all = bytes;
     if (!session.price_ps)
-        session.price_ps = measure_price();
+        session.price_ps = filch__tracefile_price_ps();
     session.wraps = config->last_ns != 0;
     session.last_ns = config->last_ns;
     session.snapshots = 0;
@@ -295,10 +250,10 @@ static int begin_locked(const struct filch_trace_config *config)
 {
     if (filch__load_relaxed(&running) || session.ending)
         return -EALREADY;
-    char *file = config->file ? path_of(config->file) : NULL;
+    char *file = config->file ? filch__tracefile_path(config->file) : NULL;
     int r = config->file && !file ? -ENOMEM : 0;
     if (!r && file)
-        r = create_file(file);
+        r = filch__tracefile_create(file);
     if (r) {
         free(file);
         return r;
@@ -417,6 +372,7 @@ void filch__trace_after_fork_child(void)
     filch__unlock(&sampler.lock);
     filch__sampler_abandon(&sampler);
     filch__trace_pools_after_fork(true);
+    filch__trace_environment_after_fork();
     filch__symbols_after_fork();
     give_signal_back_locked();
     filch__lock_init(&lock);

@@ -9,6 +9,7 @@ struct filch_pool;
 
 /* traceenv.c: the environment asks for a trace, perhaps; looked at once in a process. Before its first pool is listed. */
 void filch__trace_environment(void);
+void filch__trace_environment_after_fork(void);          /* in the child */
 void filch__trace_complain(const char *what, int error); /* one line on stderr */
 void filch__trace_session_asked(void);                   /* the session is the environment's */
 

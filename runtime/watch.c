@@ -55,7 +55,8 @@ static void break_silence(struct filch__track *track, uint64_t now)
 static void put(const struct filch__strand *strand, uint64_t ticks, enum filch__event_kind kind, unsigned detail,
                 uint64_t a, uint64_t b)
 {
-    struct filch__track *track = track_of(strand);
+    /* What was watched when a session ended tells on for a while: to nobody, and without asking for a track. */
+    struct filch__track *track = filch__trace_on() ? track_of(strand) : NULL;
     if (!track)
         return;
     if (!track->pool && (!strand || !strand->task))
@@ -161,7 +162,8 @@ void filch__watch_submit_slow(struct filch_pool *pool, struct filch_future *futu
     uint32_t watch = filch__load_relaxed(&pool->watch);
     if (watch & FILCH__WATCH_SAMPLE)
         set_watch(pool, FILCH__WATCH_SAMPLE, false);
-    if (!(future->priv.flags & FILCH__FUTURE_KEEP_REPORTS)) {
+    /* What an earlier run has reported is kept there until it is freed. */
+    if (!(future->priv.flags & FILCH__FUTURE_KEEP_REPORTS) && !future->priv.lines) {
         future->priv.flags |= FILCH__FUTURE_STAMPED;
         future->priv.lines = (void *)(uintptr_t)filch__os_now_ns();
     }
@@ -186,6 +188,7 @@ static void begin(struct filch__strand *strand, uint64_t key, struct filch__watc
             put(strand, account(&strand->span), FILCH__EVENT_PAUSE, FILCH__PAUSE_NESTED, strand->span.key,
                 strand->span.span);
     }
+    filch__store_relaxed(&strand->forks.spawner, key);
     strand->span = (struct filch__span){.key = key, .last = key ? filch__os_ticks_after() : 0};
     strand->watched = true;
 }
@@ -238,10 +241,11 @@ void filch__watch_end_slow(struct filch__strand *strand, int status, const struc
     }
     strand->watched = watched->nested;
     *span = watched->nested ? watched->outer : (struct filch__span){0};
+    filch__store_relaxed(&strand->forks.spawner, span->key);
     if (watched->nested && span->key) {
         span->last = filch__os_ticks();
-        if (!span->joining)
-            put_named(strand, span->last, FILCH__EVENT_RESUME, span->key);
+        if (!span->joining) /* the strand still says what the inner one's name is */
+            put(strand, span->last, FILCH__EVENT_RESUME, 0, span->key, 0);
     }
 }
 
@@ -348,8 +352,10 @@ void filch__watch_event_slow(enum filch__event_kind kind, uint64_t a)
 {
     struct filch__strand *strand = filch__strand_current();
     if (strand && strand->span.key) {
-        uint64_t now = account(&strand->span);
-        if (kind == FILCH__EVENT_AWAITED)
+        /* In a call that blocks, or around a stolen child's wait, time is nobody's. */
+        bool runs = !strand->span.paused_ns && !strand->span.joining;
+        uint64_t now = runs ? account(&strand->span) : filch__os_ticks();
+        if (runs && kind == FILCH__EVENT_AWAITED)
             meet(&strand->span);
         put(strand, now, kind, 0, a, strand->span.span);
     } else {

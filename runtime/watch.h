@@ -206,10 +206,10 @@ static inline void filch__watch_complete(const struct filch_future *promise)
         filch__watch_event_slow(FILCH__EVENT_COMPLETE, (uintptr_t)promise);
 }
 
-/* `to` does not begin before `from` has ended. */
-static inline void filch__watch_after(const struct filch_pool *pool, const void *to, const void *from)
+/* `to` does not begin before `from` has ended. Their pool may be gone, if `to` was dropped before. */
+static inline void filch__watch_after(const void *to, const void *from)
 {
-    if (filch__traces(pool))
+    if (filch__watches_trace())
         filch__watch_edge_slow(to, from);
 }
 
@@ -276,6 +276,17 @@ static inline void filch__watch_steal(struct filch__worker *worker, const struct
     FILCH__PROBE3(steal, worker->pool, worker, key);
     if (filch__traces(worker->pool))
         filch__watch_worker_slow(worker, FILCH__EVENT_STEAL, victim->id, (uintptr_t)key);
+}
+
+/* A child from the strand that the victim runs, or has run: the strand may be on its way meanwhile. */
+static inline void filch__watch_steal_child(struct filch__worker *worker, const struct filch__worker *victim,
+                                            const struct filch__forkstack *from)
+{
+    bool traced = filch__traces(worker->pool);
+    uint64_t key = traced ? filch__load_relaxed(&from->spawner) : 0;
+    FILCH__PROBE3(steal, worker->pool, worker, key);
+    if (filch__if_watched(traced))
+        filch__watch_worker_slow(worker, FILCH__EVENT_STEAL, victim->id, key);
 }
 
 #endif

@@ -22,7 +22,8 @@
  *   - FILCH_SYNC(f) joins the newest child that is not synced, and f must be its task. One FILCH_SYNC in an expression:
  *     C does not say which of two would be evaluated first.
  *   - All children are synced before the body returns. Debug builds (without NDEBUG) abort with the task's name when one
- *     is left, and when a sync finds no child, or names another task than the newest child and nobody has stolen that.
+ *     is left, and when a sync finds no child, or names another task than the newest child and nobody has stolen that
+ *     (nor is a trace taken).
  *   - A sync is a wait (future.h): what does not survive a wait inside a task does not survive a sync.
  *   - A body ends by returning: not by longjmp, pthread_exit or an exception.
  *   - A child may be cancelled only as a part of the task that FILCH_RUN was: see filch_cancelled().

@@ -106,7 +106,7 @@ struct filch_trace_config {
 };
 
 /* Begin a session: from now on all pools of the process are traced. config may be NULL. Any thread, and any task. What was
- * recorded before is forgotten.
+ * recorded before is forgotten. Blocks for a fraction of a millisecond, and while another thread writes a trace.
  * Errors: -EALREADY (there is a session), -EINVAL (see the fields; a signal without a file; a signal that cannot be handled),
  * -EBUSY (the program handles that signal), -ENOMEM, -EAGAIN (no thread), what creating the file met.
  */

@@ -87,6 +87,28 @@ MC_MODEL(forks_beside_next, "a later spawn, whose child must run beside || a wor
     close_pool(3);
 }
 
+/* As a trace does it, before the first spawn. */
+static unseen void watch(void)
+{
+    struct filch__forkstack *stack = &filch__strand_current()->forks;
+    stack->watched = true;
+    filch__forkstack_set_full(stack, stack->full);
+}
+
+FILCH_VOID_TASK(meet_watched)
+{
+    watch();
+    FILCH_CALL(meet_next);
+}
+
+MC_MODEL(forks_watched_next, "the same, every spawn and every sync by its slow path", .preemptions = 1, .stale = 1)
+{
+    open_pool(2);
+    mc_quiet(true);
+    FILCH_RUN(model_pool, meet_watched);
+    close_pool(3);
+}
+
 FILCH_VOID_TASK(meet_and_complete, (int, i))
 {
     FILCH_CALL(meet, i);

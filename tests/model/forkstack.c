@@ -373,6 +373,42 @@ MC_MODEL(forkstack_busy,
     mc_assert(times_run(0) == 1 && times_run(1) == 1 && times_run(2) <= 1);
 }
 
+/* ---- while a trace is taken every spawn and every sync takes its slow path ---- */
+
+static unseen void watch(void)
+{
+    stack->watched = true;
+    filch__forkstack_set_full(stack, false);
+    filch__forkstack_unask_spawn(stack, false);
+}
+
+MC_MODEL(forkstack_watched, "a watched parent of three || a thief opens by force and steals, twice", .preemptions = 3,
+         .stale = 1)
+{
+    begin();
+    watch();
+    steal_from(parent, opener, NULL, 2);
+    end(3);
+}
+
+MC_MODEL(forkstack_watched_ask, "a watched parent of three || one thief asks, another opens", .preemptions = 2,
+         .stale = 1)
+{
+    begin();
+    watch();
+    steal_from(parent, asker, opener, 1);
+    end(3);
+}
+
+MC_MODEL(forkstack_watched_overflow, "a watched parent of five, two of which are called at once || a thief opens",
+         .preemptions = 2, .stale = 1)
+{
+    begin();
+    watch();
+    steal_from(parent_of_five, opener, NULL, 1);
+    end(5);
+}
+
 /* ---- who goes to sleep, and who shows a child ---- */
 
 static void *looker(void *ret_seen)
@@ -393,6 +429,17 @@ MC_MODEL(forkstack_notice, "a spawn || who asks, then looks for children: one se
     spawn(0);
     mc_join(a);
     mc_assert(seen || !filch__forkstack_spawn_is_asked(stack)); /* it has answered */
+}
+
+MC_MODEL(forkstack_watched_notice, "the same, watched", .preemptions = MC_ANY, .stale = MC_ANY)
+{
+    begin();
+    watch();
+    bool seen;
+    int a = mc_spawn(looker, &seen);
+    spawn(0);
+    mc_join(a);
+    mc_assert(seen || !filch__forkstack_spawn_is_asked(stack));
 }
 
 static void *counts_and_looks(void *ret_seen)

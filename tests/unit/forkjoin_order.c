@@ -113,11 +113,11 @@ FILCH_VOID_TASK(join_all, (enum way, way), (int, count))
 {
     struct block block = {{0}};
     atomic_int sum = 0;
-    int noted[100], before = atomic_load(&tasks_ran);
+    int noted[1000], before = atomic_load(&tasks_ran);
     FILCH_SYNC_ALL();
     block.word[39] = 3;
     for (int i = 0; i < count; i++) {
-        FILCH_SPAWN(note, &noted[i % 100], i % 100);
+        FILCH_SPAWN(note, &noted[i], i);
         FILCH_SPAWN(raised, block, 5);
         FILCH_SPAWN(sum_up, block, &sum);
     }
@@ -125,7 +125,7 @@ FILCH_VOID_TASK(join_all, (enum way, way), (int, count))
         wait_until(atomic_load(&tasks_ran) == before + 3 * count);
     FILCH_SYNC_ALL();
     must(atomic_load(&tasks_ran) == before + 3 * count && atomic_load(&sum) == 3 * count);
-    for (int i = 0; i < count && i < 100; i++)
+    for (int i = 0; i < count; i++)
         must(noted[i] == i);
     FILCH_SPAWN(same, 1);
     FILCH_SYNC_ALL();

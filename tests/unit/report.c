@@ -4,6 +4,8 @@
 #include "support/tasks.h"
 #include "support/test.h"
 
+#include <filch/trace.h>
+
 static const struct filch_task_options keep = {.flags = FILCH_TASK_KEEP_REPORTS};
 
 static int count_lines(const struct filch_future *future)
@@ -261,6 +263,31 @@ Test(report, a_task_inside_another_keeps_its_own, .timeout = TEST_TIMEOUT)
         check_lines(&inner[i].future, inner[i].count);
         filch_reports_free(&inner[i].future);
     }
+    pool_end(pool);
+}
+
+/* While a trace is taken the time of each submission is kept in the lines' place, where there are none. */
+Test(report, only_lines_are_taken_for_lines, .timeout = TEST_TIMEOUT)
+{
+    struct filch_pool *pool = pool_of(1);
+    struct speaker speaker = {.count = 3};
+    struct filch_future queued = {{0}};
+    struct held held;
+    cr_assert_eq(filch_trace_start(NULL), 0);
+    cr_assert_eq(filch_submit_with(pool, &speaker.future, speak, &speaker, &keep), 0);
+    cr_assert_eq(filch_wait(&speaker.future), 0);
+    held_begin(&held, pool);
+    cr_assert_eq(filch_submit(pool, &queued, nothing, NULL), 0);
+    cr_assert_eq(filch_submit(pool, &speaker.future, nothing, NULL), 0);
+    cr_assert_null(filch_reports_next(&queued, NULL));
+    check_lines(&speaker.future, 3);
+    held_end(&held);
+    cr_assert_eq(filch_wait(&queued), 0);
+    cr_assert_eq(filch_wait(&speaker.future), 0);
+    cr_assert_null(filch_reports_next(&queued, NULL));
+    check_lines(&speaker.future, 3);
+    filch_reports_free(&speaker.future);
+    cr_assert_eq(filch_trace_stop(), 0);
     pool_end(pool);
 }
 

@@ -211,6 +211,37 @@ Test(tracejson, a_key_means_the_task_that_had_it_last, .timeout = TEST_TIMEOUT)
     session_end(tracks, 1);
 }
 
+Test(tracejson, what_is_told_in_one_tick_has_an_order, .timeout = TEST_TIMEOUT)
+{
+    session_begin(false);
+    struct filch__track *tracks[] = {track_of(7, 0), track_of(7, 1)};
+    put_start(tracks[1], 1, FIRST_KEY + 64, "giver");
+    put_start(tracks[0], 10, FIRST_KEY, "task"); /* its track comes first */
+    put_end(tracks[0], 10, FIRST_KEY, 0);
+    put(tracks[1], 10, FILCH__EVENT_SUBMIT, 0, FIRST_KEY, 0);
+    put(tracks[1], 10, FILCH__EVENT_AWAITED, 0, FIRST_KEY, 0);
+    put_end(tracks[1], 20, FIRST_KEY + 64, 0);
+    session_write(0, false);
+    cr_assert_eq(count_lines("\"name\":\"task\"|\"id\":2,|\"queue_us\":0.000"), 1);
+    cr_assert_eq(count_lines("[0,|,1,0.000,2,"), 1);
+    cr_assert_eq(count_lines("[3,|,1,0.000,2]"), 1);
+    session_end(tracks, 2);
+}
+
+Test(tracejson, submissions_without_a_start_are_tasks_each, .timeout = TEST_TIMEOUT)
+{
+    session_begin(false);
+    struct filch__track *tracks[] = {track_of(7, 0)};
+    for (uint64_t i = 0; i < 1000; i++)
+        put(tracks[0], i, FILCH__EVENT_SUBMIT, 0, FIRST_KEY, 0);
+    put_start(tracks[0], 1000, FIRST_KEY, "last");
+    put_end(tracks[0], 1001, FIRST_KEY, 0);
+    session_write(0, false);
+    cr_assert_eq(count_lines("[0,"), 1000);
+    cr_assert_eq(count_lines("\"name\":\"last\"|\"id\":1000,"), 1);
+    session_end(tracks, 1);
+}
+
 Test(tracejson, a_task_inside_another_comes_between_its_stretches, .timeout = TEST_TIMEOUT)
 {
     session_begin(false);
