@@ -49,9 +49,14 @@ static void check_count(const char *text, const char *metric, const char *pool, 
 
 static void check_figures(struct filch_pool *pool, const char *name)
 {
-    struct filch_pool_stats before = stats_of(pool);
-    char *text = metrics();
-    struct filch_pool_stats after = stats_of(pool);
+    struct filch_pool_stats before, after;
+    char *text = NULL;
+    do { /* a worker that has just come may still be on its way to its parking place */
+        free(text);
+        before = stats_of(pool);
+        text = metrics();
+        after = stats_of(pool);
+    } while (before.running != after.running || before.workers != after.workers);
 #define CHECK(metric, field) check_count(text, metric, name, before.field, after.field)
     CHECK("filch_tasks_submitted_total", submitted);
     CHECK("filch_tasks_run_total", run);
