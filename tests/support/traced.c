@@ -84,7 +84,7 @@ static int block(void *data)
 
 static void do_waits(struct filch_pool *pool)
 {
-    struct filch_future promise, waits = {{0}}, completes = {{0}}, after = {{0}}, blocks = {{0}}, owns = {{0}};
+    struct filch_future promise = {{0}}, waits = {{0}}, completes = {{0}}, after = {{0}}, blocks = {{0}}, owns = {{0}};
     struct filch_future *before[] = {&waits, &completes};
     const struct filch_task_options late = {.name = "after", .after = before, .after_count = 2};
     const struct filch_task_options own = {.name = "own thread", .flags = FILCH_TASK_OWN_THREAD};
