@@ -11,8 +11,8 @@
  *   3 check   each strand that is left, once more: it is in the same stretch, and nothing has ended its wait
  * So each wait that is left has lasted from before the second pass until after it. An edge that was seen in between holds as
  * long as these waits last: who waits for a future keeps it in place, and what runs on a strand that waits can't end before
- * that wait does. So at the end of the second pass all of it was so at a time. Held tasks are known by their futures: one
- * that was pulled out and ended meanwhile shows by the count of tasks that have ended, and then all is looked at again.
+ * that wait does. So at the end of the second pass all of it was so at a time. Held tasks are known by their futures: where
+ * there are such, no task may have ended meanwhile, or all is looked at again.
  *
  * Locks: a strand's lock, then LOCK in a future's word (state.h); or held_lock, then the same.
  */

@@ -12,7 +12,7 @@
  * Fields    written by
  *   link         whoever queues the strand as ready; then the queue
  *   saved        the switch away from it
- *   worker       whoever switches to it, before
+ *   worker       whoever switches to it, before; relaxed, as a thief reads it late
  *   task         the thread that runs it
  *   label, fn    the same, relaxed: dumps read them
  *   blocking     the thread that runs it

@@ -20,9 +20,9 @@ enum {
     BYTES_LEAST = 4096,
     BYTES_DEFAULT = 64 << 20,
     BYTES_DEFAULT_LAST = 16 << 20,
-    TRACKS_DEFAULT = 64, /* bytes_in_all */
     COMMAND_MOST = 4096,
 };
+#define BYTES_IN_ALL_DEFAULT ((size_t)16 << 30) /* of address space: threads may be many that tell little */
 
 static struct filch__lock lock = {PTHREAD_MUTEX_INITIALIZER};
 static struct filch__sampler sampler = {.lock = {PTHREAD_MUTEX_INITIALIZER}};
@@ -224,9 +224,9 @@ static int begin_session_locked(const struct filch_trace_config *config)
     size_t bytes = config->bytes_per_thread;
     if (!bytes)
         bytes = config->last_ns ? BYTES_DEFAULT_LAST : BYTES_DEFAULT;
-    size_t all = config->bytes_in_all;
-    if (!all)
-        all = bytes < SIZE_MAX / TRACKS_DEFAULT ? bytes * TRACKS_DEFAULT : SIZE_MAX;
+    size_t all = config->bytes_in_all ? config->bytes_in_all : BYTES_IN_ALL_DEFAULT;
+    if (!config->bytes_in_all && all < bytes)
+        all = bytes;
     if (!session.price_ps)
         session.price_ps = filch__tracefile_price_ps();
     session.wraps = config->last_ns != 0;

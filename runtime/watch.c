@@ -355,7 +355,7 @@ void filch__watch_event_slow(enum filch__event_kind kind, uint64_t a)
         /* In a call that blocks, or around a stolen child's wait, time is nobody's. */
         bool runs = !strand->span.paused_ns && !strand->span.joining;
         uint64_t now = runs ? account(&strand->span) : filch__os_ticks();
-        if (kind == FILCH__EVENT_AWAITED)
+        if (runs && kind == FILCH__EVENT_AWAITED)
             meet(&strand->span);
         put(strand, now, kind, 0, a, strand->span.span);
     } else {

@@ -4,7 +4,11 @@
 #include "deadlock.h"
 #include "watch.h"
 
-enum { TICKS_PER_REPORT = 4, LEAST_NS = 1000000 };
+enum {
+    TICKS_PER_REPORT = 4,
+    LEAST_NS = 1000000,
+    BUSY_EVERY = 16, /* ticks between looks at those who wait while others run */
+};
 
 static struct filch__wakeup come(struct filch__timer *timer);
 
@@ -115,28 +119,39 @@ static bool rest(struct filch_pool *pool)
     return !somebody_runs(pool) || !wake_up(pool); /* T1 */
 }
 
-/* Nobody has a permit. True: it is clear what becomes of those who wait, if nobody gets one. */
-static bool look_at_waits(struct filch_pool *pool)
+/* True: it is clear what becomes of those who wait, if nobody gets a permit. */
+static bool look_for_circles(struct filch_pool *pool)
 {
-    struct filch__watchdog *watchdog = &pool->watchdog;
-    struct filch__waits waits = filch__pool_waits(pool), before = watchdog->waits;
-    bool quiet = watchdog->quiet && waits.begun == before.begun && waits.ended == before.ended;
     struct filch_deadlock deadlock;
-    watchdog->quiet = true;
-    watchdog->waits = waits;
-    if (waits.begun == waits.ended)
-        return true;
-    if (!quiet)
-        return false;
     enum filch__deadlock found = filch__deadlock_find(pool, &deadlock);
     if (found == FILCH__DEADLOCK_FOUND) {
-        filch__add_relaxed(&watchdog->deadlocks, 1);
+        filch__add_relaxed(&pool->watchdog.deadlocks, 1);
         filch__watch_stuck();
         if (pool->config.deadlock)
             pool->config.deadlock(pool->config.ctx, &deadlock);
         filch__deadlock_free(pool, &deadlock);
     }
     return found != FILCH__DEADLOCK_UNCLEAR;
+}
+
+/* Somebody has a permit, and others may wait for each other meanwhile. */
+static void look_at_some_waits(struct filch_pool *pool)
+{
+    struct filch__waits waits = filch__pool_waits(pool);
+    pool->watchdog.quiet = false;
+    if (pool->watchdog.ticks % BUSY_EVERY == 0 && waits.begun != waits.ended)
+        (void)look_for_circles(pool);
+}
+
+/* Nobody has one. True: ticks may rest. */
+static bool look_at_waits(struct filch_pool *pool)
+{
+    struct filch__watchdog *watchdog = &pool->watchdog;
+    struct filch__waits waits = filch__pool_waits(pool), before = watchdog->waits;
+    bool quiet = watchdog->quiet && waits.begun == before.begun && waits.ended == before.ended;
+    watchdog->quiet = true;
+    watchdog->waits = waits;
+    return waits.begun == waits.ended || (quiet && look_for_circles(pool));
 }
 
 /* The timekeeper, without its lock. */
@@ -149,7 +164,7 @@ static void tick(void *target)
     look_at_bodies(pool);
     bool runs = somebody_runs(pool);
     if (runs)
-        pool->watchdog.quiet = false;
+        look_at_some_waits(pool);
     if (runs || !look_at_waits(pool) || !rest(pool))
         wind(pool);
 }

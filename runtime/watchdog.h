@@ -6,7 +6,8 @@
  * end: what changes there anyway (the strand that runs, its task, how many bodies have ended) tells one body from the
  * next, and a number on the strand, which waits count up, tells its stretches apart.
  * When nobody has a permit at two ticks, and no wait has begun or ended in between, who waits is looked at once; it stays as
- * it is until somebody gets a permit, or (poke) a body begins to wait that blocks its thread without one.
+ * it is until somebody gets a permit, or (poke) a body begins to wait that blocks its thread without one. While bodies
+ * run, those who wait are looked at now and then.
  *
  *   watching   NONE    the pool has no stuck_after_ns
  *              RESTS   no tick will come

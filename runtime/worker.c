@@ -188,7 +188,7 @@ void filch__worker_switch(struct filch__strand *from, struct filch__strand *to, 
 {
     struct filch__worker *worker = from->worker;
     worker->after = after;
-    to->worker = worker;
+    filch__store_relaxed(&to->worker, worker); /* thieves of its children look, and may be late */
     filch__store_release(&worker->running, to); /* for filch_pool_dump */
     arrive(from, filch__strand_switch(from, to)); /* from->worker is whoever came back to it */
 }

@@ -115,12 +115,12 @@ struct filch_pool_config {
      * and an idle pool neither. 0: off; less than 1 ms is taken as 1 ms. */
     uint64_t stuck_after_ns;
     /* With stuck_after_ns: called once for a set of tasks of the pool that wait for each other, so that none of them ever goes
-     * on; found when none of the pool's bodies runs. Only what is certain is told: a wait with a deadline may end, and so may
-     * one for a promise, a gate, a completions queue, room, or a task of another pool; the wait of a task with a time-out,
-     * or in a scope with one or with a policy other than FILCH_SCOPE_ALL. A cancel is not counted on; the callback may
-     * break the circle by one (filch_cancel, filch_scope_cancel), where a wait in it answers -ECANCELED (filch_wait_until
-     * does, filch_wait passes it on). By the pool's timekeeper thread; it must not close the pool or wait for its tasks.
-     * Statistics: deadlocks. */
+     * on; found when none of the pool's bodies runs, or while others run, a little later. Only what is certain is told: a wait
+     * with a deadline may end, and so may one for a promise, a gate, a completions queue, room, or a task of another pool; the
+     * wait of a task with a time-out, or in a scope with one or with a policy other than FILCH_SCOPE_ALL. A cancel is not
+     * counted on; the callback may break the circle by one (filch_cancel, filch_scope_cancel), where a wait in it answers
+     * -ECANCELED (filch_wait_until does, filch_wait passes it on). By the pool's timekeeper thread; it must not close the pool
+     * or wait for its tasks. Statistics: deadlocks. */
     void (*deadlock)(void *ctx, const struct filch_deadlock *deadlock);
     uint64_t reserved[2];
 };

@@ -93,7 +93,7 @@ struct filch_trace_config {
     /* Memory for each thread's events, 32 bytes each; a power of two, else rounded down. At least 4 KiB. 0: 64 MiB, with
      * last_ns 16 MiB. It is committed as it is used; what finds no room is counted, and lost. */
     size_t bytes_per_thread;
-    /* For all threads. 0: 64 times as much. */
+    /* For all threads together, be it used or not; a thread for which nothing is left loses its events. 0: 16 GiB. */
     size_t bytes_in_all;
     /* A flight recorder: keep the last events, and write those of the last so many nanoseconds. 0: keep the first ones. Then
      * a task that is reported as stuck, or a deadlock, makes it write, too, as a signal does. */
@@ -112,7 +112,7 @@ struct filch_trace_config {
  */
 FILCH_API int filch_trace_start(const struct filch_trace_config *config);
 
-/* End the session, and write its file, if it has one. Blocks until it is written, about a second for a million events; a task
+/* End the session, and write its file, if it has one. Blocks until it is written, about a second for five million events; a task
  * keeps its worker meanwhile. What is in its file is not kept; without one, what was recorded stays for filch_trace_write.
  * Errors: -EINVAL (there is no session), -ENOMEM, what writing met: the session has ended all the same.
  */

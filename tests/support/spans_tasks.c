@@ -186,8 +186,8 @@ static int close_scope(void *data)
     must(filch_scope_open(&scope, filch_pool_current(), NULL) == 0);
     for (int i = 0; i < 3; i++) {
         begins[i] = all = then(all, lap(&last));
-        must(filch_scope_submit(&scope, NULL, work_off, &scoped->jobs[i], NULL) == 0);
-        if (scoped->jobs[i].cost.work)
+        must(filch_scope_submit(&scope, &scoped->jobs[i].future, work_off, &scoped->jobs[i], NULL) == 0);
+        if (filch_done(&scoped->jobs[i].future))
             last = filch_now_ns();
     }
     all = then(all, lap(&last));

@@ -249,32 +249,6 @@ Test(traces, many_stuck_tasks_write_one_file, .timeout = TEST_TIMEOUT)
     pool_end(pool);
 }
 
-static int run_inside(void *data)
-{
-    const struct filch_task_options options = {.name = "inner"};
-    struct filch_future *futures = data; /* one is queued, and then the pool is full */
-    for (int i = 0; i < 2; i++)
-        must(filch_submit_with(NULL, &futures[i], nothing, NULL, &options) == 0);
-    return 0;
-}
-
-Test(traces, a_task_keeps_its_name_when_another_has_run_inside_it, .timeout = TEST_TIMEOUT)
-{
-    struct filch_pool *pool =
-        pool_open(&(struct filch_pool_config){.max_concurrency = 1, .queue_limit = 1, .when_full = FILCH_FULL_RUN});
-    const struct filch_task_options options = {.name = "outer"};
-    struct filch_future outer = {{0}}, inner[2] = {{{0}}};
-    cr_assert_eq(filch_trace_start(NULL), 0);
-    cr_assert_eq(filch_submit_with(pool, &outer, run_inside, inner, &options), 0);
-    cr_assert_eq(filch_wait(&outer), 0);
-    for (int i = 0; i < 2; i++)
-        cr_assert_eq(filch_wait(&inner[i]), 0);
-    cr_assert_eq(filch_trace_stop(), 0);
-    cr_assert_eq(snapshot_count("\"cat\":\"task\",\"name\":\"outer\""), 2, "before and after the one inside it");
-    cr_assert_eq(snapshot_count("\"cat\":\"task\",\"name\":\"inner\""), 2);
-    pool_end(pool);
-}
-
 static int until_written(void *data)
 {
     (void)data;
@@ -305,6 +279,32 @@ Test(traces, a_stuck_task_makes_the_recorder_write, .timeout = TEST_TIMEOUT)
 Test(traces, a_slow_task_makes_the_recorder_write, .timeout = TEST_TIMEOUT)
 {
     check_stuck(&(struct filch_pool_config){.stuck_after_ns = FILCH_MS(1)}, NULL);
+}
+
+static int run_inside(void *data)
+{
+    const struct filch_task_options options = {.name = "inner"};
+    struct filch_future *futures = data; /* one is queued, and then the pool is full */
+    for (int i = 0; i < 2; i++)
+        must(filch_submit_with(NULL, &futures[i], nothing, NULL, &options) == 0);
+    return 0;
+}
+
+Test(traces, a_task_keeps_its_name_when_another_has_run_inside_it, .timeout = TEST_TIMEOUT)
+{
+    struct filch_pool *pool =
+        pool_open(&(struct filch_pool_config){.max_concurrency = 1, .queue_limit = 1, .when_full = FILCH_FULL_RUN});
+    const struct filch_task_options options = {.name = "outer"};
+    struct filch_future outer = {{0}}, inner[2] = {{{0}}};
+    cr_assert_eq(filch_trace_start(NULL), 0);
+    cr_assert_eq(filch_submit_with(pool, &outer, run_inside, inner, &options), 0);
+    cr_assert_eq(filch_wait(&outer), 0);
+    for (int i = 0; i < 2; i++)
+        cr_assert_eq(filch_wait(&inner[i]), 0);
+    cr_assert_eq(filch_trace_stop(), 0);
+    cr_assert_eq(snapshot_count("\"cat\":\"task\",\"name\":\"outer\""), 2, "before and after the one inside it");
+    cr_assert_eq(snapshot_count("\"cat\":\"task\",\"name\":\"inner\""), 2);
+    pool_end(pool);
 }
 
 Test(traces, samples_of_pools_and_workers, .timeout = TEST_TIMEOUT)

@@ -9,6 +9,7 @@ from .account import Account, Load, Samples
 from .simulate import COUNTS, Plan
 from .tasks import Tasks
 from .trace import PARK, SEARCH, TASK, WORKER
+from .units import plural
 
 # The median of fewer hand-overs is not worth the name.
 FEW_HANDOVERS = 5
@@ -106,7 +107,10 @@ class Facts:
                          + ("." if trace.complete_log else
                             "; the graph is missing or lacks its end, so that work and span are too small or unknown."))
         dropped = int(trace.other.get("dropped") or 0)
-        if dropped:
+        if dropped and self.keeps_last:
+            found.append(f"{dropped:,} earlier events are not in the file: times in tasks, the lists of tasks, work and "
+                         "span are of what it holds.")
+        elif dropped:
             found.append(f"{dropped} events were dropped, as the rings were full: times in tasks, the lists of tasks, "
                          "work and span are too small (the pools' counters and histograms are whole).")
         counted = sum(int((pool.get("stats") or {}).get("run") or 0) for pool in trace.pools)
@@ -114,8 +118,7 @@ class Facts:
             found.append(f"The pools have counted {counted:,} tasks that ran, and {self.tasks.count:,} are in the "
                          "trace.")
         if self.graph and self.graph.unfinished and not trace.cut:
-            found.append(f"{self.graph.unfinished} tasks were still running at the end: they count for as long as they "
-                         "ran.")
+            found.append(f"{plural(self.graph.unfinished, 'task')} still ran at the end, and count for as long as they ran.")
         if self.walk and self.walk.unresolved:
             found.append(f"{self.walk.unresolved} waits lead to tasks whose ends are not in the trace: the span may be "
                          "too small.")

@@ -56,11 +56,11 @@ MUTANTS = [
 
     # ---- forkstack.c: the owner ----
     M("owner: the guard is lowered after the CAS (I2)", "forkstack.c",
-      """filch__store_relaxed(&stack->fast.guard, stack->full ? asked() : stack->base + split); /* first: I2 */
+      """filch__store_relaxed(&stack->fast.guard, guard); /* first: I2 */
          return filch__cas_seq_cst(&stack->words, words, pack(version_of(*words) + 1, top, split - top));""",
       """bool held = filch__cas_seq_cst(&stack->words, words, pack(version_of(*words) + 1, top, split - top));
          if (held)
-             filch__store_relaxed(&stack->fast.guard, stack->full ? asked() : stack->base + split);
+             filch__store_relaxed(&stack->fast.guard, guard);
          return held;""",
       ["forkstack_1x2", "forkstack_take_back", "forkstack_open_all", "forkstack_1x2 --stale 2"]),
     M("owner: the version is kept (S3)", "forkstack.c",
@@ -80,10 +80,9 @@ MUTANTS = [
       "return filch__cas_acq_rel(&stack->words, words, pack(version_of(*words) + 1, top, split - top));",
       ["forkstack_notice_share"]),
     M("owner: the guard is not lowered", "forkstack.c",
-      "filch__store_relaxed(&stack->fast.guard, stack->full ? asked() : stack->base + split); /* first: I2 */",
-      """struct filch__slot *to = stack->full ? asked() : stack->base + split;
-         if (filch__load_relaxed(&stack->fast.guard) < to)
-             filch__store_relaxed(&stack->fast.guard, to);""",
+      "filch__store_relaxed(&stack->fast.guard, guard); /* first: I2 */",
+      """if (filch__load_relaxed(&stack->fast.guard) < guard)
+             filch__store_relaxed(&stack->fast.guard, guard);""",
       ["forkstack_1x1", "forkstack_take_back", "forkstack_overflow"],
       equivalent="More syncs than need be take the slow path, which settles whose a child is."),
     M("sync: a public child stays public", "forkstack.c",
@@ -169,11 +168,11 @@ MUTANTS = [
       "filch__store_release(&stack->fast.limit, NULL);",
       ["forkstack_notice_next"]),
     M("ask: answered with release (J1)", "forkstack.c",
-      "filch__store_seq_cst(&stack->fast.limit, come_by ? stack->base : stack->end);",
-      "filch__store_release(&stack->fast.limit, come_by ? stack->base : stack->end);",
+      "filch__store_seq_cst(&stack->fast.limit, come_by || stack->watched ? stack->base : stack->end);",
+      "filch__store_release(&stack->fast.limit, come_by || stack->watched ? stack->base : stack->end);",
       ["forkstack_notice_next"]),
     M("ask: never answered", "forkstack.c",
-      "filch__store_seq_cst(&stack->fast.limit, come_by ? stack->base : stack->end);",
+      "filch__store_seq_cst(&stack->fast.limit, come_by || stack->watched ? stack->base : stack->end);",
       "",
       ["forkstack_notice"]),
 
@@ -373,9 +372,11 @@ MUTANTS = [
       ["forkstack_leap", "forks_tree"]),
     M("loot: the parent is told before the child has run", "join.c",
       """run(&strand->forks.fast, head, loot.slot->data);
+    filch__watch_end(strand, 0, &watched);
          if (!inside) {""",
       """bool waits = filch__forkstack_finish(loot.slot);
          run(&strand->forks.fast, head, loot.slot->data);
+    filch__watch_end(strand, 0, &watched);
          if (waits) filch__waiter_complete(loot.victim->joiner, NULL);
          if (!inside) {""",
       ["forkstack_leap"]),

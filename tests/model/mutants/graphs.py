@@ -41,8 +41,12 @@ MUTANTS = [
             "gone."),
     M("graph: the runner's waiter is named after the carriers are queued", "graphrun.c",
       """graph->joiner = &wait.waiter;
-         for (size_t i = 0; i < graph->source_count; i++)
-             push(graph, &graph->nodes[graph->order[i]]);""",
+         for (size_t i = 0; i < graph->source_count; i++) {
+             struct filch__node *source = &graph->nodes[graph->order[i]];
+             if (filch__traces(graph->pool))
+                 filch__watch_event_slow(FILCH__EVENT_SUBMIT, (uintptr_t)source);
+             push(graph, source);
+         }""",
       """for (size_t i = 0; i < graph->source_count; i++)
              push(graph, &graph->nodes[graph->order[i]]);
          graph->joiner = &wait.waiter;""",

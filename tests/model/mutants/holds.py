@@ -135,6 +135,7 @@ MUTANTS = [
       """list(hold);
          for (size_t i = 0; i < count; i++)
              if (filch__future_register(after[i], &hold->edge, &hold->node[i]) != FILCH__REGISTERED) {
+                 filch__watch_after(hold->record->future, after[i]);
                  note_failure(hold, filch__future_status(after[i]));
                  ended++;
              }
@@ -143,6 +144,7 @@ MUTANTS = [
          list(hold);
          for (size_t i = 0; i < count; i++)
              if (filch__future_register(after[i], &hold->edge, &hold->node[i]) != FILCH__REGISTERED) {
+                 filch__watch_after(hold->record->future, after[i]);
                  note_failure(hold, filch__future_status(after[i]));
                  ended++;
              }
@@ -320,8 +322,10 @@ MUTANTS = [
       ["scope_leave", "scope_leave_2"],
       story="Who has closed the scope frees a future that is not done."),
     M("scope: a failure is noted after the task has left", "worker.c",
-      """if (scope)
+      """if (scope) {
              filch__scope_note(scope, future, status);
+             filch__watch_after(&scope->ended, future);
+         }
          finish(worker, future, status);
          if (scope)
              filch__scope_leave(scope);""",
@@ -577,12 +581,18 @@ MUTANTS = [
       ["lend_end", "lend_stuck", "lend_wait"],
       equivalent="The closer would only find that something is left; it is told again when that ends."),
     M("lend: goes on without a permit", "lend.c",
-      "filch__permit_claim(pool); filch__sub_seq_cst(&pool->blocked, 1);",
+      """filch__permit_claim(pool, worker);
+         if (worker)
+             filch__worker_turn(worker, FILCH__SPELL_BUSY);
+         filch__sub_seq_cst(&pool->blocked, 1);""",
       "filch__sub_seq_cst(&pool->blocked, 1);",
       ["lend_end", "lend_stuck"]),
     M("lend: stays counted as blocked", "lend.c",
-      "filch__permit_claim(pool); filch__sub_seq_cst(&pool->blocked, 1);",
-      "filch__permit_claim(pool);",
+      """filch__permit_claim(pool, worker);
+         if (worker)
+             filch__worker_turn(worker, FILCH__SPELL_BUSY);
+         filch__sub_seq_cst(&pool->blocked, 1);""",
+      "filch__permit_claim(pool, worker);",
       ["lend_end", "lend_stuck"]),
     M("lend: only once", "lend.c",
       "filch__store_relaxed(&record->lend, FILCH__LEND_MISSED);",

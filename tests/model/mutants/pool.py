@@ -288,7 +288,7 @@ MUTANTS = [
       "filch__count(&strand->worker->count.blocked_waits); strand->blocking = true;",
       ["claim_blocking"]),
     M("blocking: the body goes on without a permit", "block.c",
-      "filch__permit_claim(pool); filch__sub_seq_cst(&pool->blocked, 1);",
+      "filch__permit_claim(pool, worker); filch__watch_gate(since_ns); filch__sub_seq_cst(&pool->blocked, 1);",
       "filch__gate_claim(&pool->gate); filch__sub_seq_cst(&pool->blocked, 1);",
       ["claim_blocking"]),
 

@@ -261,7 +261,7 @@ MUTANTS = [
          (void)filch__strand_asked_stop(""",
       ["strand_cancel_only"]),
     M("wait: committed before the switch", "block.c",
-      """worker->commit = &wait->waiter;
+      """worker->commit = &wait->waiter; filch__watch_suspend(strand);
          filch__worker_switch(strand, filch__crew_take_strand(worker), FILCH__AFTER_COMMIT);""",
       """if (filch__waiter_commit(&wait->waiter))
          filch__worker_switch(strand, filch__crew_take_strand(worker), FILCH__AFTER_NOTHING);""",
@@ -296,7 +296,7 @@ MUTANTS = [
       ["strand_own_thread"],
       story="A nested wait under a limit deadlocks."),
     M("wait: a body that blocked its thread goes on without a permit", "block.c",
-      "filch__permit_claim(pool);",
+      "filch__permit_claim(pool, worker);",
       ";",
       ["strand_own_thread"]),
     M("timer: the timekeeper is not told of a nearer one", "timer.c",

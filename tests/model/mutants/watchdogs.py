@@ -13,8 +13,8 @@ MUTANTS = [
       "filch__load_relaxed(&pool->watching)",
       ["watchdog_worker"]),
     M("watchdog: a body that takes its permit again rouses nobody", "wake.c",
-      "claim(pool); } filch__watchdog_rouse(pool);",
-      "claim(pool); }",
+      "claim(pool, worker); filch__watchdog_rouse(pool);",
+      "claim(pool, worker);",
       ["watchdog_permit"]),
     M("watchdog: ticks rest by a store (T1)", "watchdog.c",
       """if (!filch__cas_seq_cst(&pool->watching, &ticks, FILCH__WATCHING_RESTS)) /* T2 */
@@ -39,13 +39,13 @@ MUTANTS = [
          look_at_bodies(pool);
          bool runs = somebody_runs(pool);
          if (runs)
-             pool->watchdog.quiet = false;
+             look_at_some_waits(pool);
          if (runs || !look_at_waits(pool) || !rest(pool))
              wind(pool);""",
       """look_at_bodies(pool);
          bool runs = somebody_runs(pool);
          if (runs)
-             pool->watchdog.quiet = false;
+             look_at_some_waits(pool);
          bool clear = !runs && look_at_waits(pool);
          (void)filch__cas_seq_cst(&pool->watching, &again, FILCH__WATCHING_TICKS);
          if (!clear || !rest(pool))
