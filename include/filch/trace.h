@@ -113,7 +113,7 @@ struct filch_trace_config {
 FILCH_API int filch_trace_start(const struct filch_trace_config *config);
 
 /* End the session, and write its file, if it has one. Blocks until it is written, about a second for five million events; a task
- * keeps its worker meanwhile. What was recorded stays for filch_trace_write.
+ * keeps its worker meanwhile. What is in its file is not kept; without one, what was recorded stays for filch_trace_write.
  * Errors: -EINVAL (there is no session), -ENOMEM, what writing met: the session has ended all the same.
  */
 FILCH_API int filch_trace_stop(void);
