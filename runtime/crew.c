@@ -205,14 +205,18 @@ static bool all_workers_block(struct filch_pool *pool)
 }
 
 /* All threads block in bodies, and no further one could be started: what is queued would wait for bodies that may be
- * waiting for it. It ends with -EAGAIN. `worker`: the caller's, which is about to block; it gathers what the others left
- * in their deques. NULL: an outside thread, which has submitted. */
+ * waiting for it. It ends with -EAGAIN. What they left in their deques is gathered. `worker`: the caller's, which is
+ * about to block. NULL: a thread that has submitted. */
 void filch__crew_drop_stranded(struct filch_pool *pool, struct filch__worker *worker)
 {
     if (!all_workers_block(pool))
         return;
+    /* The last one that blocked may have come while the caller was still trying to start a thread: then it has left its deque to
+     * this one. */
     if (worker)
         filch__worker_gather(worker);
+    else
+        filch__pool_gather(pool);
     /* What ends lets go of what follows it, which comes here again: it is left to the one that is here already, so that a
      * chain is no recursion. */
     do {
@@ -237,7 +241,7 @@ static void *run_worker(void *arg)
             filch__permit_pass(pool, filch__gate_leave_search(&pool->gate));
         worker->permit = false;
         drop_entries(pool, no_worker_is_left, status); /* it would wait for ever */
-        filch__pool_look(pool); /* G1: who published something may have relied on this search */
+        filch__pool_look(pool);                        /* G1: who published something may have relied on this search */
     }
     report(worker, status);
     if (!status) {

@@ -465,6 +465,23 @@ void filch__worker_gather(struct filch__worker *worker)
     }
 }
 
+/* The lock stands for the read section that a thread outside cannot have: what is retired is freed under it. */
+void filch__pool_gather(struct filch_pool *pool)
+{
+    uintptr_t items[FILCH__HANDFUL];
+    filch__lock(&pool->lock);
+    for (size_t i = 0; i < FILCH_WORKERS_MAX && pool->worker[i]; i++) {
+        enum filch__steal how;
+        while ((how = filch__deque_steal(&pool->worker[i]->deque, items)) != FILCH__STEAL_EMPTY)
+            if (how == FILCH__STEAL_OK)
+                requeue(pool, items[0]);
+        for (size_t count; (count = filch__handful_open(&pool->worker[i]->handful, items)) > 0;)
+            for (size_t k = 0; k < count; k++)
+                requeue(pool, items[k]);
+    }
+    filch__unlock(&pool->lock);
+}
+
 void filch__worker_flush(struct filch__worker *worker)
 {
     struct filch_pool *pool = worker->pool;

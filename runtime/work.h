@@ -323,6 +323,7 @@ void filch__pool_tell_closer(struct filch_pool *pool); /* something ended: perha
 void filch__worker_rest(struct filch__worker *worker);   /* park, without a permit */
 void filch__worker_flush(struct filch__worker *worker);  /* a worker that ends gives its deque away */
 void filch__worker_gather(struct filch__worker *worker); /* the same, with what other workers have */
+void filch__pool_gather(struct filch_pool *pool);        /* what all workers have; by a thread that need not be one */
 
 /* entry.c: tasks that nobody has taken yet, by priority */
 void filch__entry_init(struct filch_pool *pool);
