@@ -67,7 +67,7 @@ static void spoil(struct filch_pool_config *config, struct codes *errors)
         config->flags |= 8;
         break;
     case 4:
-        config->reserved[input_below(&world.input, 4)] = 1;
+        config->reserved[input_below(&world.input, sizeof config->reserved / sizeof config->reserved[0])] = 1;
         break;
     case 5:
         config->stack_size = 16 * 1024 - 1;
