@@ -168,7 +168,7 @@ static uintptr_t steal(struct filch__worker *worker, enum filch__force force)
     worker->random = worker->random * 6364136223846793005u + 1442695040888963407u;
     size_t start = (size_t)(worker->random >> 33) % table->count;
     uintptr_t item = steal_item(worker, table, start);
-    if (!item && force != FILCH__NO_CHILDREN && filch__loot_steal(worker, table, start, force))
+    if (!item && filch__loot_steal(worker, table, start, force))
         item = FILCH__LOOT;
     if (!item)
         item = open_handful(worker, table, start);
@@ -452,16 +452,6 @@ uintptr_t filch__worker_next(struct filch__worker *worker)
         if (item)
             return item;
         park(worker);
-    }
-}
-
-void filch__worker_gather(struct filch__worker *worker)
-{
-    uintptr_t item;
-    filch__worker_flush(worker);
-    while ((item = steal(worker, FILCH__NO_CHILDREN))) {
-        requeue(worker->pool, item);
-        filch__worker_flush(worker); /* a steal may bring several */
     }
 }
 
