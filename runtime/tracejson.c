@@ -189,7 +189,7 @@ int filch__trace_json(FILE *out, const struct filch__trace_info *info)
     *scribe = (struct filch__scribe){.info = info, .pid = getpid()};
     int r = filch__json_open(&scribe->json, out);
     if (!r) {
-        r = filch__replay_open(&scribe->replay, info->wraps, info->last_ns);
+        r = filch__replay_open(&scribe->replay, info->last_ns);
         if (!r)
             write_all(scribe);
         if (!r && scribe->replay.no_memory)

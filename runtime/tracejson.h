@@ -60,8 +60,7 @@ struct filch__trace_info {
     const struct filch__sample *samples;
     size_t sample_count;
     uint64_t samples_lost;
-    bool wraps;
-    uint64_t last_ns;
+    uint64_t last_ns; /* of a flight recorder, whose rings run round; else 0 */
 };
 
 /* 0, -ENOMEM, or what writing met: then a part of it is written. No session begins meanwhile. */
