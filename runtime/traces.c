@@ -232,7 +232,6 @@ static int begin_session_locked(const struct filch_trace_config *config)
     session.stuck_ns = session.end_cpu_ns = 0;
     session.begin_cpu_ns = filch__peek_process_cpu_ns();
     session.realtime_ns = filch__peek_realtime_ns();
-    filch__sampler_free(&sampler);
     bool wraps = config->last_ns != 0;
     int r = filch__trace_begin(bytes, all, wraps);
     if (!r)
