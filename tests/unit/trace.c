@@ -424,7 +424,7 @@ static int in_child(void *data)
     begin();
     must(filch__trace_outside() && find().tracks == 1);
     must(tell(&mine, 9, 0, 5) && find().events == 1);
-    filch__trace_detach(forked->worker, true);
+    filch__trace_detach(forked->worker, false);
     must(tell(&forked->worker, 9, 1, 6) && find().events == 2);
     filch__trace_detach(forked->worker, true);
     end();
