@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { NOTE_MOST = 120, NOTE_PART = 16, CHILDREN_MOST = 1 << 16 };
+enum { CHILDREN_MOST = 1 << 16 };
 
 /* ---- pieces of an event ---- */
 
@@ -267,15 +267,15 @@ static void unsuspend(struct filch__scribe *scribe, struct filch__instance *it, 
 static void take_note(struct filch__lane *lane, const struct filch__step *step)
 {
     struct filch__instance *it = step->it;
-    size_t part = step->detail < NOTE_PART ? step->detail : NOTE_PART;
-    if (!it || (!it->note && !(it->note = calloc(1, NOTE_MOST + 1))))
+    uint64_t words[2] = {step->a, step->b};
+    size_t part = step->detail < sizeof words ? step->detail : sizeof words;
+    if (!it || (!it->note && !(it->note = calloc(1, FILCH__NOTE_MOST + 1))))
         return;
     if (step->ticks != lane->note_ticks)
         it->note[0] = '\0'; /* another note: the parts of one have the same time */
     lane->note_ticks = step->ticks;
     size_t length = strlen(it->note);
-    uint64_t words[2] = {step->a, step->b};
-    if (length + part > NOTE_MOST)
+    if (length + part > FILCH__NOTE_MOST)
         return;
     memcpy(it->note + length, words, part);
     it->note[length + part] = '\0';

@@ -61,6 +61,8 @@ enum filch__event_kind {
 
 /* detail of START, RESUME, STOLEN: b is code, not a string */
 enum { FILCH__EVENT_CODE = 1 };
+/* bytes of text in a row of NOTE */
+enum { FILCH__NOTE_MOST = 120 };
 /* detail of PAUSE */
 enum filch__pause {
     FILCH__PAUSE_WAIT,

@@ -3,7 +3,6 @@
 #include "support/test.h"
 
 #include "tracejson.h"
-#include "watch.h"
 
 #include <stdarg.h>
 
