@@ -20,6 +20,11 @@ uint32_t filch__scribe_name(struct filch__scribe *scribe, const struct filch__in
     return filch__names_of(&scribe->names, instance->label, instance->code);
 }
 
+const char *filch__scribe_called(struct filch__scribe *scribe, const struct filch__instance *instance)
+{
+    return filch__names_text(&scribe->names, filch__scribe_name(scribe, instance));
+}
+
 /* ---- otherData ---- */
 
 static void write_histogram(struct filch__json *json, const struct filch_histogram *histogram)
