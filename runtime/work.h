@@ -312,17 +312,23 @@ static inline void filch__task_make_room(struct filch_pool *pool, const struct f
 }
 void filch__record_release(struct filch__record *record);
 
-/* find.c: where the next task comes from, and when to sleep. A word as in a deque; FILCH__LOOT: worker->loot is to be
- * run; 0: the worker is to end. */
+/* find.c: where the next task comes from. A word as in a deque; FILCH__LOOT: worker->loot is to be run; 0: the worker is
+ * to end. */
 enum { FILCH__LOOT = 3 };
 uintptr_t filch__worker_next(struct filch__worker *worker);
 void filch__worker_look_around(struct filch__worker *worker); /* the next time, what others wait for comes first */
 bool filch__pool_has_work(struct filch_pool *pool);
 void filch__pool_look(struct filch_pool *pool); /* after a search has ended: is something left to be told of? */
-void filch__pool_tell_closer(struct filch_pool *pool); /* something ended: perhaps that was all */
-void filch__worker_rest(struct filch__worker *worker);   /* park, without a permit */
-void filch__worker_flush(struct filch__worker *worker);  /* a worker that ends gives its deque away */
-void filch__pool_gather(struct filch_pool *pool);        /* into the queues, what all workers have; by any thread */
+
+/* rest.c: a worker without work, or without a permit; and its deque, given to others */
+void filch__pool_tell_closer(struct filch_pool *pool);          /* something ended: perhaps that was all */
+void filch__worker_rest(struct filch__worker *worker);          /* park, without a permit */
+void filch__worker_park(struct filch__worker *worker);          /* the search has found nothing */
+bool filch__worker_yield_permit(struct filch__worker *worker);  /* between tasks; false: it keeps it */
+bool filch__worker_sleep_until_told(struct filch__worker *worker);
+void filch__requeue(struct filch_pool *pool, uintptr_t item); /* back into the pool's queues, which others can reach */
+void filch__worker_flush(struct filch__worker *worker);       /* a worker that ends gives its deque away */
+void filch__pool_gather(struct filch_pool *pool);             /* into the queues, what all workers have; by any thread */
 
 /* entry.c: tasks that nobody has taken yet, by priority */
 void filch__entry_init(struct filch_pool *pool);
