@@ -9,12 +9,11 @@ TOP = 10
 
 
 class Task:
-    __slots__ = ("id", "name", "note", "ran", "queue", "start", "stop", "row", "status")
+    __slots__ = ("id", "name", "note", "ran", "queue", "start", "stop")
 
-    def __init__(self, id_, row):
-        self.id, self.row = id_, row
-        self.name = self.note = -1
-        self.ran, self.queue, self.start, self.stop, self.status = 0.0, -1.0, 0.0, 0.0, 0
+    def __init__(self, id_, name, start):
+        self.id, self.name, self.note = id_, name, NONE
+        self.ran, self.queue, self.start, self.stop = 0.0, -1.0, start, 0.0
 
 
 class Tasks:
@@ -41,14 +40,12 @@ class Tasks:
 
     def task(self, rows):
         slices = self.trace.slices
-        task = Task(slices.id[rows[0]], rows[0])
-        task.name, task.start = slices.name[rows[0]], slices.start[rows[0]]
+        task = Task(slices.id[rows[0]], slices.name[rows[0]], slices.start[rows[0]])
         for row in rows:
             task.ran += slices.duration[row]
             task.queue = max(task.queue, slices.queue[row])
             task.stop = max(task.stop, slices.start[row] + slices.duration[row])
             task.note = max(task.note, slices.note[row])
-            task.status = task.status or slices.status[row]
         return task
 
     def whole(self, id_):
