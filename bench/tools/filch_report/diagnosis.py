@@ -29,7 +29,7 @@ def no_single_cause(facts):
         where = (f"; the largest part outside tasks is {LONG_NAMES[parts[0][1]]} "
                  f"({per_cent(parts[0][0] / account.total)} of the "
                  "workers' time)")
-    if rules.off_cpu(facts):
+    if facts.off_cpu():
         evidence.append(f"The process had {time(facts.cpu)} of CPU time for {time(load.mean() * load.window)} in "
                         "tasks: they waited for something, or for a processor, and there are too few samples to say "
                         "which.")
