@@ -270,6 +270,18 @@ class Diagnosis(WithFiles):
         self.check(programs.limit_too_low, "limit", "the only permit of pool batch", "3 of 4 processors are free",
                    "from 1 to 4")
 
+    def test_limit_too_low_of_one_of_two_pools_of_a_name(self):
+        """As the runtime writes it: their counters bear their numbers."""
+        def program():
+            trace = programs.limit_too_low().trace()
+            pools = trace["otherData"]["pools"]
+            pools.append({**pools[0], "id": 1, "stats": {}})
+            for event in trace["traceEvents"]:
+                if event["ph"] == "C":
+                    event["name"] += " #0"
+            return trace
+        self.check(program, "limit", "the only permit of pool batch #0", "Raise max_concurrency of batch #0 from 1 to 4")
+
     def test_lock_held_in_tasks(self):
         self.check(programs.lock_held, "lock", "futex", "of 4 tasks in progress 1.2 get on", "do_file",
                    "About one task at a time")

@@ -88,8 +88,8 @@ class Facts:
         (share of the time, mean queue meanwhile, pool's name, its limit), or None without counters."""
         found = None
         for pool in self.used_pools():
-            limit = int(pool.get("max_concurrency") or 0)
-            rows = [(ts, args) for ts, args in self.trace.counters.get(f"pool {pool.get('name', '')}", ())
+            name, limit = self.trace.pool_name(pool), int(pool.get("max_concurrency") or 0)
+            rows = [(ts, args) for ts, args in self.trace.counters.get(f"pool {name}", ())
                     if self.load.first <= ts <= self.load.last]
             if len(rows) < 3 or not limit:
                 continue
@@ -101,7 +101,7 @@ class Facts:
                     full += end - ts
                     queued += (end - ts) * args["queued"]
             if total > 0 and (found is None or full / total > found[0]):
-                found = full / total, queued / full if full else 0.0, str(pool.get("name", "")), limit
+                found = full / total, queued / full if full else 0.0, name, limit
         return found
 
     def empty_queue(self):

@@ -189,7 +189,7 @@ def format_pools(facts):
         values = [(pool.get("stats") or {}).get(key, "") for pool in facts.trace.pools]
         rows.append([escape(key.replace("_", " ")), *(f"{value:,}" if isinstance(value, int) else escape(str(value))
                                                       for value in values)])
-    head = ["", *(escape(str(pool.get("name", ""))) for pool in facts.trace.pools)]
+    head = ["", *(escape(facts.trace.pool_name(pool)) for pool in facts.trace.pools)]
     return section("pools", "Pools", table(head, rows, range(1, len(head)))) if facts.trace.pools else ""
 
 

@@ -96,6 +96,12 @@ class Trace:
     def pools(self):
         return self.other.get("pools") or []
 
+    def pool_name(self, pool):
+        """As its counters have it: pools of one name are told apart by their numbers."""
+        name = str(pool.get("name", ""))
+        has_twin = any(other is not pool and other.get("name") == pool.get("name") for other in self.pools)
+        return f"{name} #{pool.get('id')}" if has_twin else name
+
     @property
     def processors(self):
         return int(self.other.get("cpus") or 0)
