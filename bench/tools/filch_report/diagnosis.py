@@ -16,7 +16,7 @@ RULES = (rules.nothing_ran, rules.lock, rules.lone_task, rules.limit, rules.over
          rules.healthy, rules.some_lock)
 
 # Findings that say nothing new beside these.
-IMPLIED = {"parallelism": ("long-task", "submitter", "serial-part")}
+IMPLIED = {"parallelism": ("long-task", "submitter", "serial-part"), "some-lock": ("lock",)}
 LONG_NAMES = {IN_TASKS: "in tasks", WAITS_PERMIT: "waiting for a permit", SEARCHES: "searching for work",
               PARKED: "parked", BLOCKED: "blocked inside a task", BETWEEN: "the runtime, between tasks"}
 

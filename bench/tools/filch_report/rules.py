@@ -289,7 +289,7 @@ def unknown_machine(facts):
 def some_lock(facts):
     """A loss worth a remark: a twentieth of the task time, beyond chance."""
     share = facts.samples.share_when_let(FUTEX)
-    if lock(facts) or not beyond_chance(facts, share, 0.05):
+    if not beyond_chance(facts, share, 0.05):
         return None
     return Finding("some-lock", f"Tasks wait for a lock for a part: {per_cent(share)} {of_task_time(facts)} is off the "
                    f"processor in futex{named(facts, FUTEX)}.",
