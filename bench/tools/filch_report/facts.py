@@ -112,14 +112,13 @@ class Facts:
         return sum(1 for queued in rows if not queued) / len(rows) if len(rows) >= FEW_COUNTERS else None
 
     def critical_names(self):
-        """[(name, microseconds on the critical path, steps)], the longest first; and microseconds by instance."""
-        by_name, steps, by_instance = Counter(), Counter(), Counter()
+        """[(name, microseconds on the critical path, steps)], the longest first."""
+        by_name, steps = Counter(), Counter()
         for instance, low, high in self.path:
             name = self.graph.name_of(instance)
             by_name[name] += high - low
             steps[name] += 1
-            by_instance[instance] += high - low
-        return [(name, time, steps[name]) for name, time in by_name.most_common() if time > SHORTEST], by_instance
+        return [(name, time, steps[name]) for name, time in by_name.most_common() if time > SHORTEST]
 
     def outside_on_path(self):
         """Microseconds of the critical path that outside threads ran."""

@@ -145,9 +145,8 @@ def format_what_if(facts):
 def format_path(facts):
     if not facts.path or facts.span <= 0:
         return ""
-    names, _ = facts.critical_names()
     rows = []
-    for name, part, steps in names[:10]:
+    for name, part, steps in facts.critical_names()[:10]:
         share = f"{part / facts.span * 100:.1f}"
         rows.append([escape(name), f'<span class="meter"><span style="width:{share}%"></span></span>', time(part),
                      f"{share} %", f"{steps:,}"])

@@ -121,8 +121,7 @@ def lone_task(facts):
                 f"runs, while otherwise {number(others)} run at once.")
     evidence = []
     if facts.path:
-        _, by_instance = facts.critical_names()
-        own = max((part for instance, part in by_instance.items() if instance.id == id_), default=0.0)
+        own = sum(high - low for instance, low, high in facts.path if instance.id == id_)
         if own >= 0.4 * facts.span:
             evidence.append(f"It is {per_cent(own / facts.span)} of the critical path: no number of workers makes the "
                             f"run shorter than {time(facts.span)}.")
@@ -253,8 +252,8 @@ def little_parallelism(facts):
     to a third of them may idle for that alone."""
     if not facts.walk or facts.load.mean() > 0.75 * facts.usable or facts.parallelism >= 2 * facts.usable:
         return None
-    names, _ = facts.critical_names()
-    path = ", ".join(f"{name} {per_cent(part / facts.span)}" for name, part, _ in names[:3] if part > 0.05 * facts.span)
+    path = ", ".join(f"{name} {per_cent(part / facts.span)}" for name, part, _ in facts.critical_names()[:3]
+                     if part > 0.05 * facts.span)
     sentence = (f"There is too little parallelism: the work is {time(facts.work)}, the longest chain in it "
                 f"{time(facts.span)}, so that {number(facts.parallelism)} workers at most are busy on average "
                 f"({number(facts.load.mean())} were; {facts.usable} could be).")

@@ -2,6 +2,7 @@
 """Tasks as wholes: the longest, the most delayed, and sums by name. A task is all stretches with its id; a stolen child
 is one too, but is counted apart."""
 import heapq
+import itertools
 
 from .trace import NONE, TASK
 
@@ -57,11 +58,7 @@ class Tasks:
     def sums(self, wholes):
         """[(name, tasks, microseconds)], the longest first."""
         slices, found = self.trace.slices, {}
-        for rows in ([row] for row in wholes):
-            entry = found.setdefault(slices.name[rows[0]], [0, 0.0])
-            entry[0] += 1
-            entry[1] += slices.duration[rows[0]]
-        for rows in self.parts.values():
+        for rows in itertools.chain(([row] for row in wholes), self.parts.values()):
             entry = found.setdefault(slices.name[rows[0]], [0, 0.0])
             entry[0] += 1
             entry[1] += sum(slices.duration[row] for row in rows)

@@ -113,9 +113,8 @@ def format_parallelism(facts):
 
 
 def format_path(facts):
-    names, _ = facts.critical_names()
     rows = [[shorten(name, 48), time(part), f"{part / facts.span * 100:.1f} %", f"{steps:,}"]
-            for name, part, steps in names[:10] if facts.span > 0]
+            for name, part, steps in facts.critical_names()[:10] if facts.span > 0]
     return section("Critical path by name", table(["name", "time", "of span", "steps"], rows)) if rows else ""
 
 
