@@ -105,10 +105,11 @@ expect "$work/back" '^#0  everything_waits \(' '^#1  .* in main '
 debug "${look[@]}" -c "$work/gdb.core" "$yard" > "$work/core"
 check "$work/core"
 
-# The kernel's own, where it puts one into the program's directory.
+# The kernel's own, where it puts one into the program's directory, and may.
 if [[ $(cat /proc/sys/kernel/core_pattern) =~ ^[A-Za-z.]+$ ]]; then
-    (cd "$work" && ulimit -c unlimited && "$yard" abort || true) > /dev/null 2>&1
-    kernel=$(find "$work" -maxdepth 1 -name "$(cat /proc/sys/kernel/core_pattern)*" | head -n 1)
+    mkdir "$work/dumped"
+    (cd "$work/dumped" && ulimit -c unlimited && "$yard" abort || true) > /dev/null 2>&1
+    kernel=$(find "$work/dumped" -type f | head -n 1)
     if [[ -n $kernel ]]; then
         debug "${look[@]}" -c "$kernel" "$yard" > "$work/kernel"
         check "$work/kernel"
