@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Installs both libraries, the headers, the CMake package, filch.pc and filch-report.
+# Installs both libraries, the headers, the CMake package, filch.pc, gdb's commands and filch-report.
 #
 # The targets are exported in two files: a program that links the shared library needs no liburcu to build, one that links
 # the static library does, and filch-config.cmake loads the second file only where liburcu is found.
@@ -27,11 +27,12 @@ string(REGEX REPLACE "/$" "" FILCH_PC_PREFIX "${FILCH_PC_PREFIX}")
 file(RELATIVE_PATH FILCH_PC_LIBDIR ${CMAKE_INSTALL_PREFIX} ${CMAKE_INSTALL_FULL_LIBDIR})
 file(RELATIVE_PATH FILCH_PC_INCLUDEDIR ${CMAKE_INSTALL_PREFIX} ${CMAKE_INSTALL_FULL_INCLUDEDIR})
 configure_file(cmake/filch.pc.in ${CMAKE_CURRENT_BINARY_DIR}/filch.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/filch.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
 # Where gdb looks when it loads the library: under the library's own full name. The prefix is that of the installation.
 install(FILES tools/filch-gdb.py
     DESTINATION ${CMAKE_INSTALL_DATADIR}/gdb/auto-load\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}
     RENAME $<TARGET_FILE_NAME:filch>-gdb.py)
-install(FILES ${CMAKE_CURRENT_BINARY_DIR}/filch.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
 # filch-report looks for its modules from where it is itself, so that a moved tree needs no edit either.
 file(RELATIVE_PATH FILCH_REPORT_PLACE ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_DATADIR}/filch)

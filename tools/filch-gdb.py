@@ -64,14 +64,10 @@ def list_heads():
          "strip it; or tell gdb where its separate debug information is")
 
 
-def points_to(kind, tag, depth=1):
-    """Is it a pointer (to a pointer...) to the structure? How gdb writes types depends on the language of the frame."""
-    for _ in range(depth):
-        kind = kind.strip_typedefs()
-        if kind.code != gdb.TYPE_CODE_PTR:
-            return False
-        kind = kind.target()
-    return kind.unqualified().strip_typedefs().tag == tag
+def points_to(kind, tag):
+    """Is it a pointer to the structure? How gdb writes types depends on the language of the frame."""
+    kind = kind.strip_typedefs()
+    return kind.code == gdb.TYPE_CODE_PTR and kind.target().unqualified().strip_typedefs().tag == tag
 
 
 def pointer(address, type_name):
@@ -327,21 +323,6 @@ class Stack:
         symtab = frame.find_sal().symtab
         return symtab.fullname() if symtab else ""
 
-    def variable(self, name, is_meant):
-        """Of the innermost frame of the runtime that has it, if the compiler has left it there."""
-        for frame in self.frames[: self.call + 1]:
-            try:
-                value = frame.read_var(name)
-                if not value.is_optimized_out and is_meant(value.type):
-                    return value
-            except (ValueError, gdb.error):
-                pass
-        return None
-
-    def structure(self, name, tag):
-        value = self.variable(name, lambda kind: points_to(kind, tag))
-        return value.dereference() if value is not None else None
-
     def show(self, begin, full):
         """The runtime's frames only if the task has none of its own."""
         for line in self.lines if full or begin >= self.end else self.lines[begin : self.end]:
@@ -356,13 +337,13 @@ def graph_text(graph):
         int(graph.address), int(graph["left"]), int(graph["node_count"]))
 
 
-def futures_text(pool, futures):
-    """Of a sequence of pointers."""
+def futures_text(pool, at, count):
+    """at(i): the pointer to the i-th one."""
     try:
-        texts = [future_text(pool, future.dereference()) for future in futures[:4]]
+        texts = [future_text(pool, at(i).dereference()) for i in range(min(count, 4))]
     except gdb.error:
         return ""
-    return ", ".join(texts) + (" and %d more" % (len(futures) - 4) if len(futures) > 4 else "")
+    return ", ".join(texts) + (" and %d more" % (count - 4) if count > 4 else "")
 
 
 def gate_text(gate):
@@ -371,16 +352,16 @@ def gate_text(gate):
         int(gate.address), word >> 32 & 0x7FFFFFFF, word & 0xFFFFFFFF, waiting)
 
 
-def said_text(pool, on):
-    """As the wait itself says it: a kind, and whatever that needs."""
+def target_text(pool, on):
+    """What a wait says that it is for: a kind, and whatever that needs."""
     kinds = {field.enumval: field.name for field in on["kind"].type.fields()}
     kind, target, count = kinds.get(int(on["kind"]), ""), on["target"], int(on["count"])
     if kind in ("FILCH__ON_ALL", "FILCH__ON_ANY") and on["stride"]:
         stride = int(on["stride"])
-        return futures_text(pool, [pointer(int(target) + i * stride, "struct filch_future") for i in range(count)])
+        return futures_text(pool, lambda i: pointer(int(target) + i * stride, "struct filch_future"), count)
     if kind in ("FILCH__ON_ALL", "FILCH__ON_ANY"):
         first = target.cast(gdb.lookup_type("struct filch_future").pointer().pointer())
-        return futures_text(pool, [first[i] for i in range(count)])
+        return futures_text(pool, lambda i: first[i], count)
     texts = {
         "FILCH__ON_FUTURE": lambda: future_text(pool, pointer(target, "struct filch_future").dereference()),
         "FILCH__ON_GATE": lambda: gate_text(pointer(target, "struct filch_gate").dereference()),
@@ -392,31 +373,13 @@ def said_text(pool, on):
     return texts[kind]() if kind in texts else ""
 
 
-def target_text(pool, wait, stack):
-    """By what the wait itself says; in a library whose waits say less, by the variables of the call that waits."""
-    if any(field.name == "on" for field in wait.type.fields()):
-        return said_text(pool, wait["on"])
-    if wait["target"]:
-        return future_text(pool, wait["target"].dereference())
-    for name, tag, text in (("gate", "filch_gate", gate_text), ("graph", "filch_graph", graph_text)):
-        found = stack.structure(name, tag)
-        if found is not None:
-            return text(found)
-    futures = stack.variable("futures", lambda kind: points_to(kind, "filch_future", 2))
-    count = stack.variable("count", lambda kind: kind.strip_typedefs().code == gdb.TYPE_CODE_INT)
-    if futures is not None and count is not None:
-        return futures_text(pool, [futures[i] for i in range(int(count))])
-    future = stack.structure("future", "filch_future")
-    return future_text(pool, future) if future is not None else ""
-
-
 def waiting_text(pool, strand, stack):
     if not strand["waiting"]:
         return "has let others go first, and is queued"
     wait = strand["waiting"].dereference()
     if int(wait["waiter"]["word"]) & WAITER_STATE == WAITER_FIRED:
         return "has waited in %s, and is ready to go on" % stack.call_name
-    target = target_text(pool, wait, stack)
+    target = target_text(pool, wait["on"])
     return "waits in %s%s" % (stack.call_name, " for " + target if target else "")
 
 

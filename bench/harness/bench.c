@@ -84,6 +84,17 @@ uint64_t bench_random(uint64_t *state)
     return z ^ z >> 31;
 }
 
+long bench_fibonacci(long n)
+{
+    long low = 0, high = 1;
+    for (; n > 0; n--) {
+        long next = low + high;
+        low = high;
+        high = next;
+    }
+    return low;
+}
+
 /* -1 where the file or the key is missing: a thread may end between the listing and the look at it. */
 static long find_value(const char *path, const char *key)
 {

@@ -48,6 +48,9 @@ void *bench_allocate(size_t count, size_t size);
 /* The next of a sequence of pseudo-random numbers (splitmix64): the same for the same first *state. */
 uint64_t bench_random(uint64_t *state);
 
+/* The n-th Fibonacci number: what fib has to give, the sum of its leaves. fib(n) spawns one less than fib(n + 1) times. */
+long bench_fibonacci(long n);
+
 /* The compiler forgets what it knows about an integer: so a repeated call is not computed once and multiplied. */
 #define BENCH_OPAQUE(variable) __asm__ volatile("" : "+r"(variable))
 

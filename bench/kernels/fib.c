@@ -28,18 +28,6 @@ TASK(long, fib_often, (long, n), (long, times))
 
 static long order, times, result;
 
-/* The n-th Fibonacci number: the sum of the leaves, and one more than the spawns of fib(n - 1). */
-static long fibonacci(long n)
-{
-    long a = 0, b = 1;
-    for (; n > 0; n--) {
-        long c = a + b;
-        a = b;
-        b = c;
-    }
-    return a;
-}
-
 void kernel_open(int argc, char **argv)
 {
     order = bench_argument(argc, argv, 1, 40);
@@ -60,10 +48,10 @@ void kernel_run(bool warm)
 
 void kernel_check(void)
 {
-    BENCH_CHECK(result == times * fibonacci(order));
+    BENCH_CHECK(result == times * bench_fibonacci(order));
 }
 
 double kernel_tasks(void)
 {
-    return (double)times * (double)(fibonacci(order + 1) - 1);
+    return (double)times * (double)(bench_fibonacci(order + 1) - 1);
 }

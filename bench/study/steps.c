@@ -52,27 +52,16 @@ static _Alignas(STUDY_LINE) struct slot slots[STUDY_SLOTS];
 static struct strand strand = {
     .ring = &ring, .base = slots, .end = slots + STUDY_SLOTS - 1, .guard = slots, .limit = slots + STUDY_SLOTS - 1};
 
-static long fibonacci(long n)
-{
-    long a = 0, b = 1;
-    for (; n > 0; n--) {
-        long c = a + b;
-        a = b;
-        b = c;
-    }
-    return a;
-}
-
 int main(int argc, char **argv)
 {
     volatile long order = bench_argument(argc, argv, 1, 30); /* read for each run, so that none is left out */
     long times = bench_argument(argc, argv, 2, 7);
-    double spawns = (double)fibonacci(order + 1) - 1, best = 0;
+    double spawns = (double)bench_fibonacci(order + 1) - 1, best = 0;
     for (long i = 0; i < times; i++) {
         uint64_t begin = bench_thread_cpu_ns();
         long result = FIB(&strand, order);
         double ns = (double)(bench_thread_cpu_ns() - begin) / spawns;
-        BENCH_CHECK(result == fibonacci(order));
+        BENCH_CHECK(result == bench_fibonacci(order));
         best = i == 0 || ns < best ? ns : best;
     }
     bench_sample("-", "ns_per_spawn", best);

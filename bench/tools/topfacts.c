@@ -184,16 +184,21 @@ static void take_figure(struct reading *reading, char *line)
     }
 }
 
+struct top_pool *top_find(const struct top_facts *facts, unsigned long long number)
+{
+    for (size_t i = 0; i < facts->pools; i++)
+        if (facts->pool[i].number == number)
+            return &facts->pool[i];
+    return NULL;
+}
+
 /* `pool NUMBER`: what follows is about it, unless it was opened after the figures were asked for. */
 static bool take_pool(struct reading *reading, const char *line)
 {
     unsigned long long number;
     if (sscanf(line, "pool %llu", &number) != 1)
         return false;
-    reading->about = NULL;
-    for (size_t i = 0; i < reading->facts->pools; i++)
-        if (reading->facts->pool[i].number == number)
-            reading->about = &reading->facts->pool[i];
+    reading->about = top_find(reading->facts, number);
     return true;
 }
 
@@ -285,12 +290,4 @@ void top_free(struct top_facts *facts)
         free(facts->pool[i].worker);
     free(facts->pool);
     *facts = (struct top_facts){.pools = 0};
-}
-
-const struct top_pool *top_find(const struct top_facts *facts, unsigned long long number)
-{
-    for (size_t i = 0; i < facts->pools; i++)
-        if (facts->pool[i].number == number)
-            return &facts->pool[i];
-    return NULL;
 }

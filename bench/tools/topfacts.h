@@ -64,6 +64,6 @@ bool top_ask(FILE *process, struct top_facts *ret_facts);
 void top_free(struct top_facts *facts);
 
 /* By number; NULL: none. */
-const struct top_pool *top_find(const struct top_facts *facts, unsigned long long number);
+struct top_pool *top_find(const struct top_facts *facts, unsigned long long number);
 
 #endif

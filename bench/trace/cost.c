@@ -30,20 +30,9 @@ FILCH_TASK(long, fib, (long, n))
     return FILCH_SYNC(fib) + second;
 }
 
-static long fib_of(long n)
-{
-    long low = 0, high = 1;
-    for (; n > 0; n--) {
-        long next = low + high;
-        low = high;
-        high = next;
-    }
-    return low;
-}
-
 static void do_fib(struct filch_pool *pool)
 {
-    BENCH_CHECK(FILCH_RUN(pool, fib, order) == fib_of(order));
+    BENCH_CHECK(FILCH_RUN(pool, fib, order) == bench_fibonacci(order));
 }
 
 static int empty(void *data)
@@ -146,7 +135,7 @@ int main(int argc, char **argv)
         const char *name;
         void (*work)(struct filch_pool *pool);
         double units;
-    } ways[] = {{"fib", do_fib, (double)(fib_of(order + 1) - 1)},
+    } ways[] = {{"fib", do_fib, (double)(bench_fibonacci(order + 1) - 1)},
                 {"many", do_many, MANY},
                 {"wavefront", do_wavefront, SIDE * SIDE}};
     static struct round rounds[3][ROUNDS_MAX];

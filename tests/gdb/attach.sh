@@ -61,12 +61,12 @@ check() {
     follows "$file" 'nap "after lunch" waits in filch_sleep_until$' '#.* filch_sleep_until \(' '#.* nap \('
     follows "$file" 'keep_watch waits in filch_wait for promise 0x[0-9a-f]+, on thread [0-9]+$' '#.* filch_wait \(' \
         '#.* keep_watch \('
-    # How much is known of a wait depends on what the compiler has left of its call; gcc and clang differ.
+    # What compilers leave of a call differs, what is known of a wait does not.
     follows "$file" 'enter_shed waits in filch_gate_enter for a permit of gate 0x[0-9a-f]+ \(0 of 0 held, 1 in line\)$' \
         '#.* (filch_gate_enter|enter_line) \(' '#.* enter_shed \('
     follows "$file" 'saw_branch waits in filch_wait for saw "leaf" \(on strand [0-9]+\)$' '#.* filch_wait \(' \
         '#.* saw_branch \('
-    follows "$file" 'fell_tree waits in filch_wait_all( for .*saw_branch \(on strand [0-9]+\))?$' \
+    follows "$file" 'fell_tree waits in filch_wait_all for saw_branch \(on strand [0-9]+\)$' \
         '#.* filch_wait_all \(' '#.* fell_tree \('
     follows "$file" 'build_wall waits in filch_graph_run for graph 0x[0-9a-f]+ \(2 of 2 tasks have not ended\)$' \
         '#.* filch_graph_run \(' '#.* build_wall \('
@@ -105,10 +105,11 @@ expect "$work/back" '^#0  everything_waits \(' '^#1  .* in main '
 debug "${look[@]}" -c "$work/gdb.core" "$yard" > "$work/core"
 check "$work/core"
 
-# The kernel's own, where it puts one into the program's directory.
+# The kernel's own, where it puts one into the program's directory, and may.
 if [[ $(cat /proc/sys/kernel/core_pattern) =~ ^[A-Za-z.]+$ ]]; then
-    (cd "$work" && ulimit -c unlimited && "$yard" abort || true) > /dev/null 2>&1
-    kernel=$(find "$work" -maxdepth 1 -name "$(cat /proc/sys/kernel/core_pattern)*" | head -n 1)
+    mkdir "$work/dumped"
+    (cd "$work/dumped" && ulimit -c unlimited && "$yard" abort || true) > /dev/null 2>&1
+    kernel=$(find "$work/dumped" -type f | head -n 1)
     if [[ -n $kernel ]]; then
         debug "${look[@]}" -c "$kernel" "$yard" > "$work/kernel"
         check "$work/kernel"

@@ -20,7 +20,7 @@ class WorkAndSpan(WithFiles):
 
     def test_chain(self):
         facts = self.check(programs.chain(20, 100.0), 2000, 2000)
-        self.assertEqual([name for name, _, _ in facts.critical_names()[0]][0], "link")
+        self.assertEqual(facts.critical_names()[0][0], "link")
 
     def test_tree(self):
         for levels in range(5):
@@ -269,6 +269,18 @@ class Diagnosis(WithFiles):
     def test_limit_too_low(self):
         self.check(programs.limit_too_low, "limit", "the only permit of pool batch", "3 of 4 processors are free",
                    "from 1 to 4")
+
+    def test_limit_too_low_of_one_of_two_pools_of_a_name(self):
+        """As the runtime writes it: their counters bear their numbers."""
+        def program():
+            trace = programs.limit_too_low().trace()
+            pools = trace["otherData"]["pools"]
+            pools.append({**pools[0], "id": 1, "stats": {}})
+            for event in trace["traceEvents"]:
+                if event["ph"] == "C":
+                    event["name"] += " #0"
+            return trace
+        self.check(program, "limit", "the only permit of pool batch #0", "Raise max_concurrency of batch #0 from 1 to 4")
 
     def test_lock_held_in_tasks(self):
         self.check(programs.lock_held, "lock", "futex", "of 4 tasks in progress 1.2 get on", "do_file",

@@ -16,7 +16,7 @@ RULES = (rules.nothing_ran, rules.lock, rules.lone_task, rules.limit, rules.over
          rules.healthy, rules.some_lock)
 
 # Findings that say nothing new beside these.
-IMPLIED = {"parallelism": ("long-task", "submitter", "serial-part")}
+IMPLIED = {"parallelism": ("long-task", "submitter", "serial-part"), "some-lock": ("lock",)}
 LONG_NAMES = {IN_TASKS: "in tasks", WAITS_PERMIT: "waiting for a permit", SEARCHES: "searching for work",
               PARKED: "parked", BLOCKED: "blocked inside a task", BETWEEN: "the runtime, between tasks"}
 
@@ -29,7 +29,7 @@ def no_single_cause(facts):
         where = (f"; the largest part outside tasks is {LONG_NAMES[parts[0][1]]} "
                  f"({per_cent(parts[0][0] / account.total)} of the "
                  "workers' time)")
-    if rules.off_cpu(facts):
+    if facts.off_cpu():
         evidence.append(f"The process had {time(facts.cpu)} of CPU time for {time(load.mean() * load.window)} in "
                         "tasks: they waited for something, or for a processor, and there are too few samples to say "
                         "which.")

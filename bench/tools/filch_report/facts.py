@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 
 from . import graph as graph_, latency
-from .account import Account, Load, Samples
+from .account import BETWEEN, NO_CPU, ON_CPU, SEARCHES, Account, Load, Samples
 from .simulate import COUNTS, Plan
 from .tasks import Tasks
 from .trace import PARK, SEARCH, TASK, WORKER
@@ -13,6 +13,8 @@ from .units import plural
 
 # The median of fewer hand-overs is not worth the name.
 FEW_HANDOVERS = 5
+# Nor do fewer looks at the queues tell how often they are empty.
+FEW_COUNTERS = 10
 # Microseconds: what is less is what rounding leaves of nothing.
 SHORTEST = 0.0005
 
@@ -68,15 +70,55 @@ class Facts:
         """Of the processors' time, by the process's CPU clock."""
         return self.cpu / (self.wall * self.processors) if self.wall > 0 and self.processors else 0.0
 
+    def free_processors(self):
+        """How many processors the tasks and the workers between tasks leave free, from the first task to the last. What
+        is ready to run would not be without a processor if that one were free."""
+        account, window, samples = self.account, self.load.window, self.samples
+        on_cpu = samples.share(ON_CPU) + samples.share(NO_CPU) if samples.enough else 1.0
+        between = (account.times[BETWEEN] + account.times[SEARCHES]) / window if window else 0.0
+        return max(0.0, self.processors - self.load.mean() * on_cpu - between)
+
+    def off_cpu(self):
+        """Has the process had clearly less CPU time than its tasks took, although too few samples say where they were?"""
+        ran = self.load.mean() * self.load.window
+        return bool(self.cpu and not self.samples.enough and not self.keeps_last and self.cpu < 0.7 * ran)
+
+    def saturation(self):
+        """Of the pool whose permits are in use while tasks are queued for the largest part of the time:
+        (share of the time, mean queue meanwhile, pool's name, its limit), or None without counters."""
+        found = None
+        for pool in self.used_pools():
+            name, limit = self.trace.pool_name(pool), int(pool.get("max_concurrency") or 0)
+            rows = [(ts, args) for ts, args in self.trace.counters.get(f"pool {name}", ())
+                    if self.load.first <= ts <= self.load.last]
+            if len(rows) < 3 or not limit:
+                continue
+            ends = [ts for ts, _ in rows[1:]] + [self.load.last]
+            total = full = queued = 0.0
+            for (ts, args), end in zip(rows, ends):
+                total += end - ts
+                if args.get("permits", 0) >= limit and args.get("queued", 0) > 0:
+                    full += end - ts
+                    queued += (end - ts) * args["queued"]
+            if total > 0 and (found is None or full / total > found[0]):
+                found = full / total, queued / full if full else 0.0, name, limit
+        return found
+
+    def empty_queue(self):
+        """Of the time from the first task to the last, the share with nothing queued in any pool; None without
+        counters."""
+        rows = [args.get("queued", 0) for found in self.trace.counters.values() for ts, args in found
+                if self.load.first <= ts <= self.load.last]
+        return sum(1 for queued in rows if not queued) / len(rows) if len(rows) >= FEW_COUNTERS else None
+
     def critical_names(self):
-        """[(name, microseconds on the critical path, steps)], the longest first; and microseconds by instance."""
-        by_name, steps, by_instance = Counter(), Counter(), Counter()
+        """[(name, microseconds on the critical path, steps)], the longest first."""
+        by_name, steps = Counter(), Counter()
         for instance, low, high in self.path:
             name = self.graph.name_of(instance)
             by_name[name] += high - low
             steps[name] += 1
-            by_instance[instance] += high - low
-        return [(name, time, steps[name]) for name, time in by_name.most_common() if time > SHORTEST], by_instance
+        return [(name, time, steps[name]) for name, time in by_name.most_common() if time > SHORTEST]
 
     def outside_on_path(self):
         """Microseconds of the critical path that outside threads ran."""

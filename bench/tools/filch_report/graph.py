@@ -26,15 +26,13 @@ LENGTHS = {SUBMIT: 6, START: 6, END: 6, WAIT: 5, NEED: 4, JOIN: 6, COMPLETE: 5, 
 
 
 class Instance:
-    __slots__ = ("id", "name", "outside", "promise", "submitted", "started", "ended", "by", "by_depth", "needs",
-                 "events", "work", "span", "status", "track", "parent", "spawn_depth")
+    __slots__ = ("id", "name", "outside", "promise", "started", "ended", "needs", "events", "work", "span", "parent",
+                 "spawn_depth")
 
     def __init__(self, id_):
         self.id, self.name, self.outside, self.promise = id_, NO_NAME, False, False
-        self.submitted = self.started = self.ended = None
-        self.by, self.by_depth, self.needs, self.events = None, 0.0, None, None
-        self.work = self.span = 0.0
-        self.status, self.track, self.parent, self.spawn_depth = 0, None, None, 0.0
+        self.started = self.ended = self.needs = self.events = self.parent = None
+        self.work = self.span = self.spawn_depth = 0.0
 
     def add(self, depth, op, other, ts):
         if self.events is None:
@@ -83,19 +81,18 @@ def is_whole(row):
 def add_row(graph, row):
     op, ts, get = row[0], row[1], graph.get
     if op == SUBMIT:
-        by, depth, child = get(row[2]), row[3], get(row[4])
-        child.submitted, child.by, child.by_depth = ts, by, depth
+        by, child = get(row[2]), get(row[4])
         if child.name == NO_NAME:
             child.name = row[5]
-        by.add(depth, SUBMIT, child, ts)
+        by.add(row[3], SUBMIT, child, ts)
     elif op == START:
         instance = get(row[2])
-        instance.started, instance.track, instance.outside = ts, row[3], row[4] is None
+        instance.started, instance.outside = ts, row[4] is None
         if row[5] != NO_NAME:
             instance.name = row[5]
     elif op == END:
         instance = get(row[2])
-        instance.span, instance.work, instance.status, instance.ended = max(instance.span, row[3]), row[4], row[5], ts
+        instance.span, instance.work, instance.ended = max(instance.span, row[3]), row[4], ts
     elif op == WAIT:
         get(row[2]).add(row[3], WAIT, get(row[4]), ts)
     elif op == NEED:
@@ -107,7 +104,7 @@ def add_row(graph, row):
         get(row[2]).add(row[3], JOIN, child, ts)
     elif op == COMPLETE:
         target = get(row[4])
-        target.promise, target.by, target.by_depth, target.ended = True, get(row[2]), row[3], ts
+        target.promise, target.ended = True, ts
         get(row[2]).add(row[3], COMPLETE, target, ts)
 
 

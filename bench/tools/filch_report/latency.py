@@ -66,7 +66,7 @@ def of(trace):
             given = (pool.get("latency") or {}).get(kind)
             histogram = from_pool(given) if given else None
             if histogram is not None and histogram.count:
-                found.append((str(pool.get("name", "")), kind, histogram))
+                found.append((trace.pool_name(pool), kind, histogram))
     if found:
         return found, True
     slices = trace.slices

@@ -132,7 +132,7 @@ def pack_flows(trace, unit):
 
 def pack_counters(trace, unit):
     found = []
-    limits = {f"pool {pool.get('name', '')}": int(pool.get("max_concurrency") or 0) for pool in trace.pools}
+    limits = {f"pool {trace.pool_name(pool)}": int(pool.get("max_concurrency") or 0) for pool in trace.pools}
     for name, rows in trace.counters.items():
         columns = Columns("at", "queued", "permits", "running", "suspended")
         for ts, args in sorted(rows, key=lambda row: row[0]):

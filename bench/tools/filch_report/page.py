@@ -145,9 +145,8 @@ def format_what_if(facts):
 def format_path(facts):
     if not facts.path or facts.span <= 0:
         return ""
-    names, _ = facts.critical_names()
     rows = []
-    for name, part, steps in names[:10]:
+    for name, part, steps in facts.critical_names()[:10]:
         share = f"{part / facts.span * 100:.1f}"
         rows.append([escape(name), f'<span class="meter"><span style="width:{share}%"></span></span>', time(part),
                      f"{share} %", f"{steps:,}"])
@@ -189,7 +188,7 @@ def format_pools(facts):
         values = [(pool.get("stats") or {}).get(key, "") for pool in facts.trace.pools]
         rows.append([escape(key.replace("_", " ")), *(f"{value:,}" if isinstance(value, int) else escape(str(value))
                                                       for value in values)])
-    head = ["", *(escape(str(pool.get("name", ""))) for pool in facts.trace.pools)]
+    head = ["", *(escape(facts.trace.pool_name(pool)) for pool in facts.trace.pools)]
     return section("pools", "Pools", table(head, rows, range(1, len(head)))) if facts.trace.pools else ""
 
 

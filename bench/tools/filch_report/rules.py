@@ -11,7 +11,6 @@ from .units import number, per_cent, plural, time
 
 # System calls by number where the kernel's table was not at hand: futex on x86-64 and on aarch64.
 FUTEX = ("futex", "202", "98")
-FEW_COUNTERS = 10
 GOOD, BAD, UNCLEAR = "good", "bad", "unclear"
 
 
@@ -56,28 +55,6 @@ def tasks_of(value):
 def other_calls(facts):
     """System calls that are no lock's: (share of the task time, name)."""
     return [(share, call) for share, call in facts.samples.calls() if call not in FUTEX and call != UNKNOWN_CALL]
-
-
-def saturation(facts):
-    """Of the pool whose permits are in use while tasks are queued for the largest part of the time:
-    (share of the time, mean queue meanwhile, pool's name, its limit), or None without counters."""
-    found = None
-    for pool in facts.used_pools():
-        limit = int(pool.get("max_concurrency") or 0)
-        rows = [(ts, args) for ts, args in facts.trace.counters.get(f"pool {pool.get('name', '')}", ())
-                if facts.load.first <= ts <= facts.load.last]
-        if len(rows) < 3 or not limit:
-            continue
-        ends = [ts for ts, _ in rows[1:]] + [facts.load.last]
-        total = full = queued = 0.0
-        for (ts, args), end in zip(rows, ends):
-            total += end - ts
-            if args.get("permits", 0) >= limit and args.get("queued", 0) > 0:
-                full += end - ts
-                queued += (end - ts) * args["queued"]
-        if total > 0 and (found is None or full / total > found[0]):
-            found = full / total, queued / full if full else 0.0, str(pool.get("name", "")), limit
-    return found
 
 
 def nothing_ran(facts):
@@ -144,8 +121,7 @@ def lone_task(facts):
                 f"runs, while otherwise {number(others)} run at once.")
     evidence = []
     if facts.path:
-        _, by_instance = facts.critical_names()
-        own = max((part for instance, part in by_instance.items() if instance.id == id_), default=0.0)
+        own = sum(high - low for instance, low, high in facts.path if instance.id == id_)
         if own >= 0.4 * facts.span:
             evidence.append(f"It is {per_cent(own / facts.span)} of the critical path: no number of workers makes the "
                             f"run shorter than {time(facts.span)}.")
@@ -159,15 +135,6 @@ def lone_task(facts):
     return Finding("long-task", sentence, evidence, advice)
 
 
-def free_processors(facts):
-    """How many processors the tasks and the workers between tasks leave free, from the first task to the last. What is
-    ready to run would not be without a processor if that one were free."""
-    account, window, samples = facts.account, facts.load.window, facts.samples
-    on_cpu = samples.share(ON_CPU) + samples.share(NO_CPU) if samples.enough else 1.0
-    between = (account.times[BETWEEN] + account.times[SEARCHES]) / window if window else 0.0
-    return max(0.0, facts.processors - facts.load.mean() * on_cpu - between)
-
-
 def free_ones(facts, free):
     return f"{number(free)} of {plural(facts.processors, 'processor')} {is_are(free)} free"
 
@@ -175,8 +142,8 @@ def free_ones(facts, free):
 def limit(facts):
     """All permits in use and tasks queued for two fifths of the time, a limit below the processors, and of these half a
     one free at least. With a limit at or above the processors it is not the limit, but what the tasks wait for."""
-    found = saturation(facts)
-    free = free_processors(facts)
+    found = facts.saturation()
+    free = facts.free_processors()
     if not found or found[0] < 0.4 or found[3] >= facts.processors or free < 0.5:
         return None
     share, queued, name, most = found
@@ -239,18 +206,11 @@ def submitter(facts):
                    f"most of it; {workers}.", advice="Make a task of it that runs beside the others.")
 
 
-def empty_queue(facts):
-    """Of the time from the first task to the last, the share with nothing queued in any pool; None without counters."""
-    rows = [args.get("queued", 0) for found in facts.trace.counters.values() for ts, args in found
-            if facts.load.first <= ts <= facts.load.last]
-    return sum(1 for queued in rows if not queued) / len(rows) if len(rows) >= FEW_COUNTERS else None
-
-
 def starved(facts):
     """There would be parallelism enough, but what is to be done comes in bit by bit, from a thread that neither
     computes nor waits for tasks in between: for three fifths of the time nothing is queued, and a quarter could run
     more."""
-    empty, window = empty_queue(facts), facts.load.window
+    empty, window = facts.empty_queue(), facts.load.window
     if not facts.walk or empty is None or empty < 0.6 or facts.parallelism < 2 * facts.usable \
             or facts.load.mean() > 0.75 * facts.usable:
         return None
@@ -292,8 +252,8 @@ def little_parallelism(facts):
     to a third of them may idle for that alone."""
     if not facts.walk or facts.load.mean() > 0.75 * facts.usable or facts.parallelism >= 2 * facts.usable:
         return None
-    names, _ = facts.critical_names()
-    path = ", ".join(f"{name} {per_cent(part / facts.span)}" for name, part, _ in names[:3] if part > 0.05 * facts.span)
+    path = ", ".join(f"{name} {per_cent(part / facts.span)}" for name, part, _ in facts.critical_names()[:3]
+                     if part > 0.05 * facts.span)
     sentence = (f"There is too little parallelism: the work is {time(facts.work)}, the longest chain in it "
                 f"{time(facts.span)}, so that {number(facts.parallelism)} workers at most are busy on average "
                 f"({number(facts.load.mean())} were; {facts.usable} could be).")
@@ -310,7 +270,7 @@ def waiting_for_io(facts):
     listed = ", ".join(f"{call} {per_cent(facts.samples.share_when_let([call]))}" for _, call in calls[:3])
     sentence = (f"Tasks wait for input and output: {per_cent(share)} {of_task_time(facts)} is off the processor in "
                 f"system calls ({listed}){named(facts, [call for _, call in calls])}.")
-    found, evidence, free = saturation(facts), [], free_processors(facts)
+    found, evidence, free = facts.saturation(), [], facts.free_processors()
     advice = "Overlap more of it: a higher limit, or filch_blocking."
     if found and found[0] >= 0.4 and free >= 0.5:
         evidence.append(f"All {found[3]} permits of pool {found[2]} are in use for {per_cent(found[0])} of the time "
@@ -328,22 +288,16 @@ def unknown_machine(facts):
 def some_lock(facts):
     """A loss worth a remark: a twentieth of the task time, beyond chance."""
     share = facts.samples.share_when_let(FUTEX)
-    if lock(facts) or not beyond_chance(facts, share, 0.05):
+    if not beyond_chance(facts, share, 0.05):
         return None
     return Finding("some-lock", f"Tasks wait for a lock for a part: {per_cent(share)} {of_task_time(facts)} is off the "
                    f"processor in futex{named(facts, FUTEX)}.",
                    advice="Shorten what is done under the lock, or split the lock.")
 
 
-def off_cpu(facts):
-    """The process has had clearly less CPU time than its tasks took, although too few samples say where they were."""
-    ran = facts.load.mean() * facts.load.window
-    return bool(facts.cpu and not facts.samples.enough and not facts.keeps_last and facts.cpu < 0.7 * ran)
-
-
 def healthy(facts):
     """Of what could run, four fifths did; or the processors were busy."""
-    if off_cpu(facts):
+    if facts.off_cpu():
         return None
     busy = facts.load.mean() / facts.usable
     used = facts.cpu / (facts.wall * facts.usable) if facts.wall else 0.0

@@ -2,6 +2,7 @@
 """Tasks as wholes: the longest, the most delayed, and sums by name. A task is all stretches with its id; a stolen child
 is one too, but is counted apart."""
 import heapq
+import itertools
 
 from .trace import NONE, TASK
 
@@ -9,12 +10,11 @@ TOP = 10
 
 
 class Task:
-    __slots__ = ("id", "name", "note", "ran", "queue", "start", "stop", "row", "status")
+    __slots__ = ("id", "name", "note", "ran", "queue", "start", "stop")
 
-    def __init__(self, id_, row):
-        self.id, self.row = id_, row
-        self.name = self.note = -1
-        self.ran, self.queue, self.start, self.stop, self.status = 0.0, -1.0, 0.0, 0.0, 0
+    def __init__(self, id_, name, start):
+        self.id, self.name, self.note = id_, name, NONE
+        self.ran, self.queue, self.start, self.stop = 0.0, -1.0, start, 0.0
 
 
 class Tasks:
@@ -41,14 +41,12 @@ class Tasks:
 
     def task(self, rows):
         slices = self.trace.slices
-        task = Task(slices.id[rows[0]], rows[0])
-        task.name, task.start = slices.name[rows[0]], slices.start[rows[0]]
+        task = Task(slices.id[rows[0]], slices.name[rows[0]], slices.start[rows[0]])
         for row in rows:
             task.ran += slices.duration[row]
             task.queue = max(task.queue, slices.queue[row])
             task.stop = max(task.stop, slices.start[row] + slices.duration[row])
             task.note = max(task.note, slices.note[row])
-            task.status = task.status or slices.status[row]
         return task
 
     def whole(self, id_):
@@ -60,11 +58,7 @@ class Tasks:
     def sums(self, wholes):
         """[(name, tasks, microseconds)], the longest first."""
         slices, found = self.trace.slices, {}
-        for rows in ([row] for row in wholes):
-            entry = found.setdefault(slices.name[rows[0]], [0, 0.0])
-            entry[0] += 1
-            entry[1] += slices.duration[rows[0]]
-        for rows in self.parts.values():
+        for rows in itertools.chain(([row] for row in wholes), self.parts.values()):
             entry = found.setdefault(slices.name[rows[0]], [0, 0.0])
             entry[0] += 1
             entry[1] += sum(slices.duration[row] for row in rows)

@@ -75,7 +75,7 @@ def format_summary(facts):
     rows = []
     for pool in trace.pools:
         stats = pool.get("stats") or {}
-        rows.append([shorten(str(pool.get("name", "")), 24), pool.get("max_concurrency", ""),
+        rows.append([shorten(trace.pool_name(pool), 24), pool.get("max_concurrency", ""),
                      pool.get("min_workers", ""), *(f"{int(stats.get(key) or 0):,}" for key, _ in COUNTERS)])
     head = ["pool", "limit", "min workers", *(title for _, title in COUNTERS)]
     return section("Summary", *lines, table(head, rows) if rows else "")
@@ -113,9 +113,8 @@ def format_parallelism(facts):
 
 
 def format_path(facts):
-    names, _ = facts.critical_names()
     rows = [[shorten(name, 48), time(part), f"{part / facts.span * 100:.1f} %", f"{steps:,}"]
-            for name, part, steps in names[:10] if facts.span > 0]
+            for name, part, steps in facts.critical_names()[:10] if facts.span > 0]
     return section("Critical path by name", table(["name", "time", "of span", "steps"], rows)) if rows else ""
 
 

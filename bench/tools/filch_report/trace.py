@@ -8,7 +8,7 @@ name and note are indices into Trace.texts, and -1 is none.
 import gzip
 import re
 from array import array
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 from .reader import Cut, Reader
 
@@ -51,10 +51,10 @@ class Slices:
 
 
 class Suspension:
-    __slots__ = ("id", "name", "reason", "start", "stop", "track")
+    __slots__ = ("id", "name", "reason", "start", "stop")
 
-    def __init__(self, id_, name, reason, start, track):
-        self.id, self.name, self.reason, self.start, self.stop, self.track = id_, name, reason, start, None, track
+    def __init__(self, id_, name, reason, start):
+        self.id, self.name, self.reason, self.start, self.stop = id_, name, reason, start, None
 
 
 class Trace:
@@ -69,7 +69,6 @@ class Trace:
         self.other, self.names, self.log = {}, [], []
         self.pid, self.process, self.events, self.last = None, "", 0, 0.0
         self.cut, self.has_log, self.complete_log = None, False, False
-        self.unknown = Counter()
 
     def intern(self, text):
         place = self.text_of.get(text)
@@ -97,6 +96,12 @@ class Trace:
     def pools(self):
         return self.other.get("pools") or []
 
+    def pool_name(self, pool):
+        """As its counters have it: pools of one name are told apart by their numbers."""
+        name = str(pool.get("name", ""))
+        has_twin = any(other is not pool and other.get("name") == pool.get("name") for other in self.pools)
+        return f"{name} #{pool.get('id')}" if has_twin else name
+
     @property
     def processors(self):
         return int(self.other.get("cpus") or 0)
@@ -105,7 +110,6 @@ class Trace:
 def add_slice(trace, event):
     kind = KINDS.get(event.get("cat"))
     if kind is None:
-        trace.unknown[str(event.get("cat"))] += 1
         return
     start, duration = float(event["ts"]), float(event["dur"])
     args = event.get("args") or {}
@@ -133,7 +137,7 @@ def add_async(trace, event):
     if event["ph"] == "b":
         reason = (event.get("args") or {}).get("for", "wait")
         found = Suspension(int(str(key).split(".")[0]), trace.intern(str(event["name"])), str(reason),
-                           float(event["ts"]), trace.track_index(event["tid"]))
+                           float(event["ts"]))
         trace.suspensions.append(found)
         trace.open_suspensions[key] = found
         return
