@@ -42,3 +42,37 @@ Test(watch, a_promise_is_completed_once, .timeout = TEST_TIMEOUT)
     cr_assert_eq(told(FILCH__EVENT_COMPLETE, &promise), 1);
     cr_assert_eq(told(FILCH__EVENT_COMPLETE, &none), 0);
 }
+
+static int take_next(void *data)
+{
+    struct filch_future *future = NULL;
+    int r = filch_completions_next(data, FILCH_NO_DEADLINE, &future);
+    must((r == 0) == (future != NULL));
+    return r;
+}
+
+/* One that waits, and is cancelled; before it goes on, there is something for it. */
+Test(watch, what_a_cancelled_wait_takes_was_awaited, .timeout = TEST_TIMEOUT)
+{
+    struct filch_pool *pool = pool_of(1), *other = NULL;
+    struct filch_completions *queue;
+    struct filch_future taker = {{0}}, taken = {{0}};
+    struct held held;
+    cr_assert_eq(filch_completions_open(&queue), 0);
+    cr_assert_eq(filch_trace_start(NULL), 0);
+    cr_assert_eq(filch_submit(pool, &taker, take_next, queue), 0);
+    wait_until(stats_of(pool).suspended == 1);
+    held_begin(&held, pool);
+    cr_assert_eq(filch_cancel(&taker), -EINPROGRESS);
+    cr_assert_eq(filch_pool_open(&other, &(struct filch_pool_config){.max_concurrency = 1}), 0);
+    cr_assert_eq(filch_submit_with(other, &taken, nothing, NULL, &(struct filch_task_options){.completions = queue}),
+                 0);
+    cr_assert_eq(filch_pool_close(other, FILCH_CLOSE_DRAIN, FILCH_NO_DEADLINE), 0); /* it is in the queue */
+    filch_pool_free(other);
+    held_end(&held);
+    cr_assert_eq(filch_wait(&taker), 0);
+    cr_assert_eq(filch_trace_stop(), 0);
+    cr_assert_eq(told(FILCH__EVENT_AWAITED, &taken), 1);
+    filch_completions_close(queue);
+    pool_end(pool);
+}
