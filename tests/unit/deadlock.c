@@ -332,13 +332,12 @@ Test(deadlock, without_a_callback_it_is_counted_and_dumped, .timeout = TEST_TIME
     add(&circle, 1, wait_for_a);
     atomic_store(&circle.go, 1);
     wait_until(stats_of(circle.pool).deadlocks == 1);
-    char text[8192];
-    FILE *out = fmemopen(text, sizeof text, "w");
-    must(out != NULL && filch_pool_dump(circle.pool, out) == 0 && fclose(out) == 0);
+    char *text = dump_of(circle.pool);
     cr_assert_not_null(strstr(text, "1 deadlocks"));
     const char *line = strstr(text, "task \"a\" (");
     cr_assert_not_null(line);
     cr_assert_not_null(strstr(line, ", for a task \"b\" ("));
+    free(text);
     cr_assert_eq(filch_cancel(future_of(&circle, 0)), -EINPROGRESS);
     circle_end(&circle, 2);
 }
