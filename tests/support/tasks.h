@@ -203,6 +203,16 @@ static inline void meet_all(struct filch_pool *pool, unsigned count)
     free(futures);
 }
 
+/* ---- texts ---- */
+
+static inline unsigned occurrences(const char *text, const char *what)
+{
+    unsigned count = 0;
+    for (const char *at = text; (at = strstr(at, what)); at++)
+        count++;
+    return count;
+}
+
 /* ---- threads ---- */
 
 /* Not pthread_self(): compilers take that for a constant of the function, also across a wait. */

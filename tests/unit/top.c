@@ -81,14 +81,6 @@ Test(top, shows_stuck_tasks, .timeout = TEST_TIMEOUT)
     end_well(&observed);
 }
 
-static unsigned occurrences(const char *text, const char *what)
-{
-    unsigned count = 0;
-    for (const char *at = text; (at = strstr(at, what)); at++)
-        count++;
-    return count;
-}
-
 Test(top, repeats_as_often_as_it_is_told, .timeout = TEST_TIMEOUT)
 {
     struct observed observed;
