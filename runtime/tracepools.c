@@ -31,13 +31,8 @@ static void take_figures(struct filch_pool *pool, struct figures *figures)
 {
     memset(figures, 0, sizeof *figures);
     (void)filch_pool_get_stats(pool, &figures->stats, sizeof figures->stats);
-    for (size_t i = 0; i < FILCH_WORKERS_MAX; i++) {
-        const struct filch__worker *worker = filch__load_acquire(&pool->worker[i]);
-        if (!worker)
-            break;
-        for (int l = 0; l < FILCH_LATENCIES; l++)
-            filch__histogram_merge(&figures->latency[l], &worker->meters->latency[l]);
-    }
+    for (int i = 0; i < FILCH_LATENCIES; i++)
+        (void)filch_pool_get_histogram(pool, (enum filch_latency)i, &figures->latency[i], sizeof figures->latency[i]);
 }
 
 static struct record *find_locked(uint64_t number)
