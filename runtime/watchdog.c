@@ -74,10 +74,8 @@ static void look_at(struct filch_pool *pool, struct filch__sight *before, const 
 
 static void look_at_bodies(struct filch_pool *pool)
 {
-    for (size_t i = 0; i < FILCH_WORKERS_MAX; i++) {
-        struct filch__worker *worker = filch__load_acquire(&pool->worker[i]);
-        if (!worker)
-            break;
+    struct filch__worker *worker;
+    for (size_t i = 0; (worker = filch__pool_worker(pool, i)) != NULL; i++) {
         const struct filch__strand *strand = filch__load_acquire(&worker->running); /* shows the strand */
         if (strand)
             look_at(pool, &worker->sight, strand,

@@ -432,6 +432,12 @@ static inline bool filch__pool_stale(const struct filch_pool *pool)
     return filch__unlikely(pool->generation != filch__load_relaxed(&filch__generation));
 }
 
+/* For who holds no lock: the worker of this id, as it was shown; NULL: there are no more. */
+static inline struct filch__worker *filch__pool_worker(const struct filch_pool *pool, size_t id)
+{
+    return id < FILCH_WORKERS_MAX ? filch__load_acquire(&pool->worker[id]) : NULL;
+}
+
 /* Is the scope of the record's task cancelled, so that the task is to stop, or not to start? */
 bool filch__scope_cancelled(const struct filch__scope *scope);
 static inline bool filch__scope_stops(const struct filch__record *record)
