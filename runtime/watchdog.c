@@ -25,7 +25,7 @@ static void wind(struct filch_pool *pool)
 
 /* ---- bodies that run for long ---- */
 
-static bool is_same(const struct filch__sight *a, const struct filch__sight *b)
+static bool is_same(const struct filch__seen_body *a, const struct filch__seen_body *b)
 {
     return a->strand == b->strand && a->task == b->task && a->label == b->label && a->fn == b->fn &&
            a->ended == b->ended && a->stretch == b->stretch;
@@ -36,7 +36,7 @@ static void report(struct filch_pool *pool, struct filch__sight *sight, uint64_t
     filch__store_relaxed(&sight->reported, 1);
     filch__add_relaxed(&pool->watchdog.long_running, 1);
     filch__lock(&pool->keeper.lock);
-    pool->stuck = (struct filch_stuck){.name = sight->label, .fn = sight->fn, .running_ns = running_ns};
+    pool->stuck = (struct filch_stuck){.name = sight->body.label, .fn = sight->body.fn, .running_ns = running_ns};
     filch__unlock(&pool->keeper.lock);
     filch__watch_stuck();
     if (pool->config.stuck)
@@ -49,25 +49,19 @@ static void look_at(struct filch_pool *pool, struct filch__sight *before, const 
                     uint64_t ended)
 {
     uint64_t now_ns = filch__os_now_ns();
-    struct filch__sight sight = {.strand = strand,
-                                 .task = filch__load_relaxed(&strand->task),
-                                 .label = filch__load_relaxed(&strand->label),
-                                 .fn = filch__load_relaxed(&strand->fn),
-                                 .ended = ended,
-                                 .stretch = filch__load_relaxed(&strand->stretch),
-                                 .since_ns = now_ns};
-    if (sight.stretch % 2) /* it waits */
-        sight.task = NULL;
-    if (!is_same(&sight, before)) {
+    struct filch__seen_body body = {.strand = strand,
+                                    .task = filch__load_relaxed(&strand->task),
+                                    .label = filch__load_relaxed(&strand->label),
+                                    .fn = filch__load_relaxed(&strand->fn),
+                                    .ended = ended,
+                                    .stretch = filch__load_relaxed(&strand->stretch)};
+    if (body.stretch % 2) /* it waits */
+        body.task = NULL;
+    if (!is_same(&body, &before->body)) {
+        before->body = body;
         filch__store_relaxed(&before->reported, 0);
-        before->strand = sight.strand;
-        before->task = sight.task;
-        before->label = sight.label;
-        before->fn = sight.fn;
-        before->ended = sight.ended;
-        before->stretch = sight.stretch;
         filch__store_relaxed(&before->since_ns, now_ns);
-    } else if (sight.task && !before->reported && now_ns - before->since_ns >= patience_ns(pool)) {
+    } else if (body.task && !before->reported && now_ns - before->since_ns >= patience_ns(pool)) {
         report(pool, before, now_ns - before->since_ns);
     }
 }

@@ -120,14 +120,19 @@ struct filch__waits {
 
 /* ---- what the watchdog has seen (watchdog.h) ---- */
 
-/* A body that runs, by what changes when another one does. The timekeeper's; dumps read the last two. */
-struct filch__sight {
+/* A body that runs, by what changes when another one does. */
+struct filch__seen_body {
     const struct filch__strand *strand;
     const struct filch_future *task; /* NULL: none runs */
     const char *label;
     filch_fn *fn;
     uint64_t ended; /* bodies before it */
     uint32_t stretch;
+};
+
+/* The timekeeper's; dumps read the last two. */
+struct filch__sight {
+    struct filch__seen_body body;
     uint32_t reported;
     uint64_t since_ns;
 };
