@@ -118,9 +118,9 @@ struct filch__waits {
     uint64_t begun, ended;
 };
 
-/* ---- what the watchdog has seen (watchdog.h) ---- */
+/* ---- what the watchdog (watchdog.h) and the live view (liveanswers.c) have seen ---- */
 
-/* A body that runs, by what changes when another one does. */
+/* A body that runs, by what changes when another one does: nobody takes the time at a start for those who look on. */
 struct filch__seen_body {
     const struct filch__strand *strand;
     const struct filch_future *task; /* NULL: none runs */
@@ -130,7 +130,7 @@ struct filch__seen_body {
     uint32_t stretch;
 };
 
-/* The timekeeper's; dumps read the last two. */
+/* The looker's own: the live view's, or the timekeeper's, of which dumps read the last two. */
 struct filch__sight {
     struct filch__seen_body body;
     uint32_t reported;
@@ -158,14 +158,6 @@ enum { FILCH__CACHE_STRANDS = 32 };
 struct filch__counters {
     uint64_t run, dropped, submitted, stolen, failed_steals, parks, suspensions, blocked_waits, gate_waits, resumed;
     uint64_t stolen_children, taken_back, forced;
-};
-
-/* What the live view (liveanswers.c) saw a worker run when it looked, and since when. Nobody takes the time at a task's
- * start for it. */
-struct filch__seen {
-    const void *task;
-    uint64_t changes;
-    uint64_t since_ns;
 };
 
 /* A stolen child, and whose it was. */
@@ -210,8 +202,7 @@ struct filch__worker {
     uint32_t idle_next;
     struct filch__deque deque;
     struct filch__handful handful; /* from the entry queue */
-    struct filch__seen seen;       /* the live view's only */
-    struct filch__sight sight;
+    struct filch__sight sight, live_sight;
 };
 
 /* ---- one pool ---- */
