@@ -294,8 +294,6 @@ void filch__permit_lend(struct filch__strand *strand)
     }
     filch__add_seq_cst(&pool->blocked, 1);
     filch__permit_leave(pool);
-    if (filch__unlikely(worker && filch__load_relaxed(&pool->start_failed)))
-        filch__crew_drop_stranded(pool, worker);
 }
 
 /* Waits for a permit, ahead of tasks that have not begun. */

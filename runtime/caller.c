@@ -127,7 +127,7 @@ static struct filch_future *steal_task(struct filch_pool *pool)
     for (size_t i = 0; i < FILCH_WORKERS_MAX && pool->worker[i] && !item; i++) {
         enum filch__steal how;
         while ((how = filch__deque_steal(&pool->worker[i]->deque, &item)) == FILCH__STEAL_OK && item & 1) {
-            filch__inject_push(&pool->ready, &((struct filch__strand *)(item - 1))->link);
+            filch__requeue(pool, item);
             strands = true;
         }
         if (how != FILCH__STEAL_OK)
@@ -136,10 +136,8 @@ static struct filch_future *steal_task(struct filch_pool *pool)
     for (size_t i = 0; i < FILCH_WORKERS_MAX && pool->worker[i] && !item; i++) {
         size_t count = filch__handful_open(&pool->worker[i]->handful, items);
         item = count ? items[0] : 0;
-        for (size_t k = 1; k < count; k++) {
-            filch__add_relaxed(&pool->requeued, 1); /* the queue counts it as submitted once more */
-            filch__entry_push(pool, (struct filch_future *)items[k]);
-        }
+        for (size_t k = 1; k < count; k++)
+            filch__requeue(pool, items[k]);
     }
     filch__unlock(&pool->lock);
     if (strands || item)

@@ -71,7 +71,7 @@ static int drain(struct filch_pool *pool, uint64_t deadline_ns)
         uint64_t until = deadline_ns;
         if (!queues_empty(pool)) {
             filch__pool_notify(pool); /* what a failed start left there */
-            if (filch__load_relaxed(&pool->start_failed) && until > filch_in_ns(RETRY_NS))
+            if (filch__pool_gives_up(pool) && until > filch_in_ns(RETRY_NS))
                 until = filch_in_ns(RETRY_NS);
         }
         if (filch__os_futex_wait(&pool->quiet, seen, until) && until == deadline_ns && !is_drained(pool))

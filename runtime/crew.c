@@ -196,27 +196,22 @@ static bool no_worker_is_left(struct filch_pool *pool)
 
 static bool all_workers_block(struct filch_pool *pool)
 {
-    bool all = true;
+    uint32_t blocked = 0;
     filch__lock(&pool->lock);
-    for (size_t i = 0; i < FILCH_WORKERS_MAX && pool->worker[i] && all; i++)
-        all = pool->worker[i]->thread_state != FILCH__THREAD_LIVE || filch__load_relaxed(&pool->worker[i]->blocked);
+    for (size_t i = 0; i < FILCH_WORKERS_MAX && pool->worker[i]; i++)
+        blocked += filch__load_relaxed(&pool->worker[i]->blocked);
+    bool all = blocked == pool->threads; /* one that ends blocks nowhere, and is not counted: it may be the caller's */
     filch__unlock(&pool->lock);
     return all;
 }
 
 /* All threads block in bodies, and no further one could be started: what is queued would wait for bodies that may be
- * waiting for it. It ends with -EAGAIN. What they left in their deques is gathered. `worker`: the caller's, which is
- * about to block. NULL: a thread that has submitted. */
-void filch__crew_drop_stranded(struct filch_pool *pool, struct filch__worker *worker)
+ * waiting for it. It ends with -EAGAIN. What they left in their deques is gathered. */
+void filch__crew_drop_stranded(struct filch_pool *pool)
 {
     if (!all_workers_block(pool))
         return;
-    /* The last one that blocked may have come while the caller was still trying to start a thread: then it has left its deque to
-     * this one. */
-    if (worker)
-        filch__worker_gather(worker);
-    else
-        filch__pool_gather(pool);
+    filch__pool_gather(pool);
     /* What ends lets go of what follows it, which comes here again: it is left to the one that is here already, so that a
      * chain is no recursion. */
     do {
@@ -227,6 +222,13 @@ void filch__crew_drop_stranded(struct filch_pool *pool, struct filch__worker *wo
     } while (filch__entry_has_items(pool) && all_workers_block(pool));
 }
 
+static void count_failure_locked(struct filch_pool *pool)
+{
+    filch__add_relaxed(&pool->failed_starts, 1);
+    uint32_t failed = filch__load_relaxed(&pool->starts_failed);
+    filch__store_relaxed(&pool->starts_failed, failed < FILCH__START_TRIES ? failed + 1 : failed);
+}
+
 static void *run_worker(void *arg)
 {
     struct filch__worker *worker = arg;
@@ -234,17 +236,19 @@ static void *run_worker(void *arg)
     filch__worker_turn(worker, FILCH__SPELL_BUSY);
     int status = enter(worker);
     if (status) {
+        filch__lock(&pool->lock);
         if (!worker->reports)
-            filch__add_relaxed(&pool->failed_starts, 1);
-        retire(worker);
-        if (worker->permit)
-            filch__permit_pass(pool, filch__gate_leave_search(&pool->gate));
-        worker->permit = false;
+            count_failure_locked(pool);
+        retire_locked(worker);
+        filch__unlock(&pool->lock);
         drop_entries(pool, no_worker_is_left, status); /* it would wait for ever */
-        filch__pool_look(pool);                        /* G1: who published something may have relied on this search */
+        if (worker->permit)
+            filch__pool_start_later(pool); /* G1: who published something may have relied on this search */
+        worker->permit = false;
     }
     report(worker, status);
     if (!status) {
+        filch__store_relaxed(&pool->starts_failed, 0);
         if (worker->permit)
             filch__watchdog_rouse(pool);
         else
@@ -330,8 +334,6 @@ static int start_locked(struct filch_pool *pool, bool admitted, bool reports)
     if (r) {
         retire_locked(worker);
         worker->thread_state = FILCH__THREAD_NONE;
-    } else {
-        filch__store_relaxed(&pool->start_failed, false);
     }
     return r;
 }
@@ -341,7 +343,7 @@ int filch__crew_start(struct filch_pool *pool, bool admitted, bool reports)
     filch__lock(&pool->lock);
     int r = start_locked(pool, admitted, reports);
     if (r && r != -ESHUTDOWN)
-        filch__add_relaxed(&pool->failed_starts, 1);
+        count_failure_locked(pool);
     filch__unlock(&pool->lock);
     return r;
 }

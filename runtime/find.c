@@ -22,17 +22,6 @@ static struct filch_future *future_of(struct filch__link *link)
     return filch__container_of(link, struct filch_future, priv.link);
 }
 
-/* Back into the pool's queues, which others can reach. */
-static void requeue(struct filch_pool *pool, uintptr_t item)
-{
-    if (item & 1) {
-        filch__inject_push(&pool->ready, &((struct filch__strand *)(item - 1))->link);
-        return;
-    }
-    filch__add_relaxed(&pool->requeued, 1); /* the queue counts it as submitted once more */
-    filch__entry_push(pool, (struct filch_future *)item);
-}
-
 static uintptr_t take_own(struct filch__worker *worker)
 {
     bool more;
@@ -72,7 +61,7 @@ static void keep(struct filch__worker *worker, uintptr_t *item, size_t count)
     }
     if (filch__unlikely(filch__deque_push_all(&worker->deque, item, count, &worker->pool->allocator)))
         for (size_t i = count; i-- > 0;)
-            requeue(worker->pool, item[i]);
+            filch__requeue(worker->pool, item[i]);
 }
 
 static uintptr_t take_handful(struct filch__worker *worker)
@@ -168,7 +157,7 @@ static uintptr_t steal(struct filch__worker *worker, enum filch__force force)
     worker->random = worker->random * 6364136223846793005u + 1442695040888963407u;
     size_t start = (size_t)(worker->random >> 33) % table->count;
     uintptr_t item = steal_item(worker, table, start);
-    if (!item && force != FILCH__NO_CHILDREN && filch__loot_steal(worker, table, start, force))
+    if (!item && filch__loot_steal(worker, table, start, force))
         item = FILCH__LOOT;
     if (!item)
         item = open_handful(worker, table, start);
@@ -319,117 +308,11 @@ static uintptr_t search(struct filch__worker *worker)
     return item;
 }
 
-/* ---- sleeping ---- */
-
-void filch__pool_tell_closer(struct filch_pool *pool)
-{
-    filch__add_seq_cst(&pool->quiet, 1);
-    filch__os_futex_wake(&pool->quiet, INT32_MAX);
-}
-
-/* Parked, and counted so: look once more before sleeping. */
-static void last_look(struct filch_pool *pool)
-{
-    if (filch__unlikely(filch__load_seq_cst(&pool->phase) != FILCH__POOL_OPEN)) {
-        filch__pool_tell_closer(pool);
-        if (filch__load_seq_cst(&pool->stopping))
-            filch__idle_tell_one(pool, FILCH__TOKEN_RETIRE);
-    }
-    filch__pool_look(pool);
-}
-
-void filch__worker_rest(struct filch__worker *worker)
-{
-    filch__idle_push(worker);
-    filch__gate_rest(&worker->pool->gate);
-    last_look(worker->pool);
-}
-
-static void park(struct filch__worker *worker)
-{
-    struct filch_pool *pool = worker->pool;
-    bool searching = worker->searching;
-    worker->searching = worker->permit = false;
-    filch__count(&worker->count.parks);
-    filch__pool_ran_out(pool);
-    FILCH__PROBE2(park, pool, worker);
-    filch__watch_worker(worker, FILCH__EVENT_PARK);
-    if (filch__unlikely(filch__victims_has_retired(worker))) {
-        /* A grace period may take long: without the permit, so that nobody waits for it. */
-        filch__permit_pass(pool, searching ? filch__gate_leave_search(&pool->gate) : filch__gate_leave(&pool->gate));
-        filch__victims_reclaim(worker);
-        filch__worker_rest(worker);
-        return;
-    }
-    filch__idle_push(worker);
-    filch__permit_pass(pool, filch__gate_park(&pool->gate, searching));
-    last_look(pool);
-}
-
-/* Sleep until told to run: then the worker holds a permit and searches. False: it is to end. */
-static bool sleep_until_told(struct filch__worker *worker)
-{
-    struct filch_pool *pool = worker->pool;
-    for (;;) {
-        switch (filch__load_acquire(&worker->token)) {
-        case FILCH__TOKEN_RUN:
-            filch__store_relaxed(&worker->token, FILCH__TOKEN_NONE);
-            filch__worker_turn(worker, FILCH__SPELL_BUSY);
-            worker->searching = worker->permit = true;
-            filch__watch_worker(worker, FILCH__EVENT_FOUND);
-            filch__watchdog_rouse(pool);
-            return true;
-        case FILCH__TOKEN_RETIRE:
-            filch__store_relaxed(&worker->token, FILCH__TOKEN_NONE);
-            if (filch__crew_try_retire(worker)) {
-                filch__watch_worker(worker, FILCH__EVENT_FOUND);
-                if (filch__load_relaxed(&pool->threads) > filch__crew_least(pool))
-                    filch__idle_tell_one(pool, FILCH__TOKEN_LOOK); /* the rest may all have gone to sleep for good */
-                /* G1: between its being told and its being uncounted, nobody could be woken or started. */
-                filch__pool_look(pool);
-                return false;
-            }
-            filch__worker_rest(worker);
-            break;
-        case FILCH__TOKEN_LOOK:
-            filch__store_relaxed(&worker->token, FILCH__TOKEN_NONE);
-            filch__worker_rest(worker);
-            break;
-        default: {
-            filch__worker_turn_to_rest(worker);
-            bool surplus = filch__load_relaxed(&pool->threads) > filch__crew_least(pool);
-            uint64_t until = surplus ? filch_in_ns(pool->config.idle_timeout_ns) : FILCH_NO_DEADLINE;
-            if (filch__os_futex_wait(&worker->token, FILCH__TOKEN_NONE, until))
-                filch__idle_tell_one(pool, FILCH__TOKEN_RETIRE); /* perhaps this one: who sleeps is all alike */
-        }
-        }
-    }
-}
-
-/* Surplus, or somebody is in line: lay the permit down and rest, the deque in sight of others. */
-static filch__cold bool yield_permit(struct filch__worker *worker)
-{
-    struct filch_pool *pool = worker->pool;
-    enum filch__gate_park how = filch__gate_yield(&pool->gate);
-    if (how == FILCH__PARK_NO)
-        return false;
-    worker->permit = false;
-    if (worker->heir)
-        filch__ready_here(worker, worker->heir);
-    worker->heir = NULL;
-    filch__count(&worker->count.gate_waits);
-    filch__worker_turn_kept(worker);
-    filch__watch_worker(worker, FILCH__EVENT_PERMIT);
-    filch__permit_pass(pool, how);
-    filch__worker_rest(worker);
-    return true;
-}
-
 uintptr_t filch__worker_next(struct filch__worker *worker)
 {
     struct filch_pool *pool = worker->pool;
     for (;;) {
-        if (!worker->permit && !sleep_until_told(worker))
+        if (!worker->permit && !filch__worker_sleep_until_told(worker))
             return 0;
         uintptr_t item;
         if (worker->searching) {
@@ -437,11 +320,11 @@ uintptr_t filch__worker_next(struct filch__worker *worker)
             /* The limit fell during the search. What is stolen from a typed task is a part of it, and goes on. */
             if (item && item != FILCH__LOOT && filch__gate_must_yield(filch__load_relaxed(&pool->gate))) {
                 if (filch__deque_push(&worker->deque, item, &pool->allocator))
-                    requeue(pool, item);
+                    filch__requeue(pool, item);
                 continue;
             }
         } else {
-            if (filch__gate_must_yield(filch__load_relaxed(&pool->gate)) && yield_permit(worker))
+            if (filch__gate_must_yield(filch__load_relaxed(&pool->gate)) && filch__worker_yield_permit(worker))
                 continue;
             item = take_at_once(worker);
             if (!item && filch__gate_search(&pool->gate)) {
@@ -451,47 +334,6 @@ uintptr_t filch__worker_next(struct filch__worker *worker)
         }
         if (item)
             return item;
-        park(worker);
+        filch__worker_park(worker);
     }
-}
-
-void filch__worker_gather(struct filch__worker *worker)
-{
-    uintptr_t item;
-    filch__worker_flush(worker);
-    while ((item = steal(worker, FILCH__NO_CHILDREN))) {
-        requeue(worker->pool, item);
-        filch__worker_flush(worker); /* a steal may bring several */
-    }
-}
-
-/* The lock stands for the read section that a thread outside cannot have: what is retired is freed under it. */
-void filch__pool_gather(struct filch_pool *pool)
-{
-    uintptr_t items[FILCH__HANDFUL];
-    filch__lock(&pool->lock);
-    for (size_t i = 0; i < FILCH_WORKERS_MAX && pool->worker[i]; i++) {
-        enum filch__steal how;
-        while ((how = filch__deque_steal(&pool->worker[i]->deque, items)) != FILCH__STEAL_EMPTY)
-            if (how == FILCH__STEAL_OK)
-                requeue(pool, items[0]);
-        for (size_t count; (count = filch__handful_open(&pool->worker[i]->handful, items)) > 0;)
-            for (size_t k = 0; k < count; k++)
-                requeue(pool, items[k]);
-    }
-    filch__unlock(&pool->lock);
-}
-
-void filch__worker_flush(struct filch__worker *worker)
-{
-    struct filch_pool *pool = worker->pool;
-    bool more;
-    if (worker->heir)
-        requeue(pool, (uintptr_t)worker->heir | 1);
-    worker->heir = NULL;
-    for (uintptr_t item; (item = filch__deque_take(&worker->deque, &more));)
-        requeue(pool, item);
-    for (uintptr_t item; (item = filch__handful_take(&worker->handful));)
-        requeue(pool, item);
-    filch__pool_notify(pool);
 }

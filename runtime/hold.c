@@ -41,8 +41,6 @@ static void queue(struct filch_pool *pool, struct filch_future *future)
         filch__pool_tell_closer(pool);
     if (filch__unlikely(phase == FILCH__POOL_CLOSED))
         filch__pool_settle(pool);
-    if (filch__unlikely(filch__load_relaxed(&pool->start_failed)))
-        filch__crew_drop_stranded(pool, NULL);
     filch__sub_acq_rel(&pool->wakers, 1);
 }
 

@@ -10,7 +10,7 @@ int filch__json_open(struct filch__json *json, FILE *out)
     return json->buffer ? 0 : -ENOMEM;
 }
 
-void filch__json_flush(struct filch__json *json)
+static void flush(struct filch__json *json)
 {
     errno = 0;
     if (!json->error && json->used && fwrite(json->buffer, 1, json->used, json->out) != json->used)
@@ -20,7 +20,7 @@ void filch__json_flush(struct filch__json *json)
 
 int filch__json_close(struct filch__json *json)
 {
-    filch__json_flush(json);
+    flush(json);
     errno = 0;
     if (fflush(json->out) && !json->error)
         json->error = errno ? -errno : -EIO;
@@ -37,7 +37,7 @@ void filch__json_bytes(struct filch__json *json, const char *bytes, size_t count
         json->used += part;
         bytes += part;
         count -= part;
-        filch__json_flush(json);
+        flush(json);
     }
     memcpy(json->buffer + json->used, bytes, count);
     json->used += count;

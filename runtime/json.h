@@ -25,7 +25,6 @@ struct filch__json {
 int filch__json_open(struct filch__json *json, FILE *out);
 int filch__json_close(struct filch__json *json); /* 0, or a negative errno: not all of it was written */
 
-void filch__json_flush(struct filch__json *json);
 void filch__json_bytes(struct filch__json *json, const char *bytes, size_t count);
 void filch__json_string(struct filch__json *json, const char *text); /* in quotes */
 void filch__json_u64(struct filch__json *json, uint64_t value);

@@ -168,10 +168,10 @@ static void add_track(struct filch__track *track, void *ctx)
     replay->no_memory |= !by_number || (track->pool && !by_worker) || !has_buffer;
 }
 
-int filch__replay_open(struct filch__replay *replay, bool wraps, uint64_t last_ns)
+int filch__replay_open(struct filch__replay *replay, uint64_t last_ns)
 {
     struct gathering gathering = {.replay = replay};
-    *replay = (struct filch__replay){.copies = wraps};
+    *replay = (struct filch__replay){.copies = last_ns != 0};
     set_times(replay, last_ns);
     filch__trace_visit(count_track, &gathering.room);
     replay->lanes = malloc((gathering.room + 1) * sizeof *replay->lanes);

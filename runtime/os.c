@@ -40,6 +40,16 @@ uint64_t filch__os_now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* The first line of a file, cut to fit. */
+static bool read_line(const char *path, char *ret_line, size_t size)
+{
+    FILE *f = fopen(path, "re");
+    bool found = f && fgets(ret_line, (int)size, f);
+    if (f)
+        fclose(f);
+    return found;
+}
+
 /* ---- ticks ---- */
 
 uint32_t filch__os_tick_source;
@@ -48,13 +58,9 @@ uint32_t filch__os_tick_source;
 /* Kernels that have found the processors' counters apart, or stopping, take another clock. */
 static bool kernel_distrusts_counter(void)
 {
-    char name[32] = "";
-    FILE *f = fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "re");
-    if (f) {
-        if (!fgets(name, sizeof name, f))
-            name[0] = '\0';
-        fclose(f);
-    }
+    char name[32];
+    if (!read_line("/sys/devices/system/clocksource/clocksource0/current_clocksource", name, sizeof name))
+        return false;
     return !strncmp(name, "hpet", 4) || !strncmp(name, "acpi_pm", 7) || !strncmp(name, "jiffies", 7);
 }
 
@@ -201,11 +207,8 @@ int32_t filch__os_thread_id(void)
 
 static void first_thread_name(char *name, size_t size)
 {
-    FILE *f = fopen("/proc/self/comm", "re");
-    if (!f || !fgets(name, (int)size, f))
+    if (!read_line("/proc/self/comm", name, size))
         snprintf(name, size, "%s", program_invocation_short_name);
-    if (f)
-        fclose(f);
     name[strcspn(name, "\n")] = '\0';
 }
 

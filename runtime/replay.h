@@ -99,9 +99,9 @@ struct filch__replay {
     bool copies, again, no_memory;
 };
 
-/* Of the last session, up to now. `wraps`: its rings run round; last_ns: only the last so many nanoseconds, 0: all. No session
- * begins, nor is one forgotten, before close. 0 or -ENOMEM; close it in any case. */
-int filch__replay_open(struct filch__replay *replay, bool wraps, uint64_t last_ns);
+/* Of the last session, up to now. last_ns: its rings run round, and only the last so many nanoseconds count; 0: they do not, and
+ * all of it does. No session begins, nor is one forgotten, before close. 0 or -ENOMEM; close it in any case. */
+int filch__replay_open(struct filch__replay *replay, uint64_t last_ns);
 void filch__replay_close(struct filch__replay *replay);
 
 /* False: there is none, or no memory. What the step points to is valid until the next one. */

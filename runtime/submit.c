@@ -105,13 +105,11 @@ void filch__task_fill(struct filch_pool *pool, struct filch_future *future, filc
     fill(pool, future, fn, data, record, flags, completions);
 }
 
-/* A late one: the pool's workers may be gone, or all block where no further one can be started. */
+/* A late one: the pool's workers may be gone. */
 void filch__pool_settle_late(struct filch_pool *pool)
 {
     if (filch__unlikely(filch__load_seq_cst(&pool->phase) == FILCH__POOL_CLOSED))
         filch__pool_settle(pool);
-    if (filch__unlikely(filch__load_relaxed(&pool->start_failed)))
-        filch__crew_drop_stranded(pool, NULL);
 }
 
 static bool needs_record(const struct filch_task_options *options)

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { NOTE_MOST = 120, NOTE_PART = 16, CHILDREN_MOST = 1 << 16 };
+enum { CHILDREN_MOST = 1 << 16 };
 
 /* ---- pieces of an event ---- */
 
@@ -15,11 +15,6 @@ static void begin_slice(struct filch__scribe *scribe, const char *category, cons
     filch__json_field_string(&scribe->json, "\",\"name\":", name);
     filch__scribe_place(scribe, lane->track->number, from_ns);
     filch__json_field_us(&scribe->json, ",\"dur\":", to_ns - from_ns);
-}
-
-static const char *name_of(struct filch__scribe *scribe, const struct filch__instance *instance)
-{
-    return filch__names_text(&scribe->names, filch__scribe_name(scribe, instance));
 }
 
 /* ---- slices ---- */
@@ -34,7 +29,7 @@ static void task_slice(struct filch__scribe *scribe, struct filch__lane *lane, u
 {
     const struct filch__instance *it = lane->shown;
     struct filch__json *json = &scribe->json;
-    begin_slice(scribe, "task", name_of(scribe, it), lane, lane->since_ns, ns);
+    begin_slice(scribe, "task", filch__scribe_called(scribe, it), lane, lane->since_ns, ns);
     filch__json_field_u64(json, ",\"args\":{\"id\":", it->id);
     filch__json_field_u64(json, ",\"n\":", it->stretches - 1);
     filch__json_field_string(json, ",\"end\":", how);
@@ -199,7 +194,7 @@ static void show_child(struct filch__scribe *scribe, const struct filch__step *s
     remember_child(lane, child);
 }
 
-/* ---- flows, and suspended tasks ---- */
+/* ---- steps ---- */
 
 /* Where on its track something is given away now: in a slice, or at the end of the last one. */
 static struct filch__point here(const struct filch__lane *lane, uint64_t ns)
@@ -208,74 +203,18 @@ static struct filch__point here(const struct filch__lane *lane, uint64_t ns)
     return (struct filch__point){lane, in_slice || !lane->until_ns ? ns : lane->until_ns - 1};
 }
 
-static void flow_end(struct filch__scribe *scribe, const char *phase, const char *name, const struct filch__lane *lane,
-                     uint64_t ns)
-{
-    filch__scribe_element(scribe, phase);
-    filch__json_field_string(&scribe->json, ",\"cat\":\"flow\",\"name\":", name);
-    filch__json_field_u64(&scribe->json, ",\"id\":", scribe->flows);
-    filch__scribe_place(scribe, lane->track->number, ns);
-    filch__json_raw(&scribe->json, "}");
-}
-
-static void show_flow(struct filch__scribe *scribe, const char *name, struct filch__point *from,
-                      const struct filch__lane *to)
-{
-    if (from->lane && from->lane != to) {
-        scribe->flows++;
-        uint64_t given_ns = from->ns < to->since_ns ? from->ns : to->since_ns;
-        flow_end(scribe, "{\"ph\":\"s\"", name, from->lane, given_ns);
-        flow_end(scribe, "{\"ph\":\"f\",\"bp\":\"e\"", name, to, to->since_ns);
-    }
-    from->lane = NULL;
-}
-
-static void suspension(struct filch__scribe *scribe, const char *phase, const struct filch__instance *it,
-                       const struct filch__lane *lane, uint64_t ns)
-{
-    struct filch__json *json = &scribe->json;
-    filch__scribe_element(scribe, phase);
-    filch__json_field_u64(json, ",\"cat\":\"suspended\",\"id\":\"", it->id);
-    filch__json_field_u64(json, ".", it->suspensions);
-    filch__json_field_string(json, "\",\"name\":", name_of(scribe, it));
-    filch__scribe_place(scribe, lane->track->number, ns);
-    if (it->suspended_for)
-        filch__json_field_string(json, ",\"args\":{\"for\":", it->suspended_for);
-    filch__json_raw(json, it->suspended_for ? "}}" : "}");
-}
-
-static void suspend(struct filch__scribe *scribe, struct filch__instance *it, const char *reason,
-                    const struct filch__step *step)
-{
-    it->suspended_for = reason;
-    it->suspended_on = step->lane;
-    it->suspensions++;
-    suspension(scribe, "{\"ph\":\"b\"", it, step->lane, step->ns);
-}
-
-static void unsuspend(struct filch__scribe *scribe, struct filch__instance *it, const struct filch__lane *lane,
-                      uint64_t ns)
-{
-    if (!it->suspended_for)
-        return;
-    it->suspended_for = NULL;
-    suspension(scribe, "{\"ph\":\"e\"", it, lane, ns);
-}
-
-/* ---- steps ---- */
-
 static void take_note(struct filch__lane *lane, const struct filch__step *step)
 {
     struct filch__instance *it = step->it;
-    size_t part = step->detail < NOTE_PART ? step->detail : NOTE_PART;
-    if (!it || (!it->note && !(it->note = calloc(1, NOTE_MOST + 1))))
+    uint64_t words[2] = {step->a, step->b};
+    size_t part = step->detail < sizeof words ? step->detail : sizeof words;
+    if (!it || (!it->note && !(it->note = calloc(1, FILCH__NOTE_MOST + 1))))
         return;
     if (step->ticks != lane->note_ticks)
         it->note[0] = '\0'; /* another note: the parts of one have the same time */
     lane->note_ticks = step->ticks;
     size_t length = strlen(it->note);
-    uint64_t words[2] = {step->a, step->b};
-    if (length + part > NOTE_MOST)
+    if (length + part > FILCH__NOTE_MOST)
         return;
     memcpy(it->note + length, words, part);
     it->note[length + part] = '\0';
@@ -285,7 +224,7 @@ static void take_note(struct filch__lane *lane, const struct filch__step *step)
 static void show_steal(struct filch__scribe *scribe, struct filch__lane *lane, const struct filch__instance *it)
 {
     if (lane->stolen_key == it->key || it->stolen)
-        show_flow(scribe, "steal", &lane->stolen, lane);
+        filch__scribe_flow(scribe, "steal", &lane->stolen, lane);
     lane->stolen.lane = NULL;
 }
 
@@ -297,13 +236,13 @@ static void start(struct filch__scribe *scribe, const struct filch__step *step)
         it->stolen = true;
         it->parent = lane->stolen.lane ? lane->stolen_parent : 0;
     }
-    unsuspend(scribe, it, lane, step->ns);
+    filch__scribe_unsuspend(scribe, it, lane, step->ns);
     enter_task(scribe, lane, it, step->ns);
     filch__scribe_name(scribe, it);
     if (it->ready.lane)
-        show_flow(scribe, "wake", &it->ready, lane);
+        filch__scribe_flow(scribe, "wake", &it->ready, lane);
     else if (it->stretches == 1)
-        show_flow(scribe, "submit", &(struct filch__point){it->submitted.lane, it->submitted.ns}, lane);
+        filch__scribe_flow(scribe, "submit", &(struct filch__point){it->submitted.lane, it->submitted.ns}, lane);
     show_steal(scribe, lane, it);
 }
 
@@ -320,7 +259,7 @@ static void pause(struct filch__scribe *scribe, const struct filch__step *step)
         enter(scribe, step->lane, FILCH__DOING_BLOCKED, step->ns);
         show_task(step->lane, step->it);
     } else if (step->detail == FILCH__PAUSE_WAIT || step->detail == FILCH__PAUSE_JOIN) {
-        suspend(scribe, step->it, step->detail == FILCH__PAUSE_JOIN ? "sync" : "wait", step);
+        filch__scribe_suspend(scribe, step->it, step->detail == FILCH__PAUSE_JOIN ? "sync" : "wait", step);
     }
 }
 
@@ -401,27 +340,21 @@ void filch__timeline_step(struct filch__scribe *scribe, const struct filch__step
 
 /* ---- the end ---- */
 
-struct ending {
-    struct filch__scribe *scribe;
-    uint64_t ns;
-};
-
 static void end_suspension(struct filch__instance *instance, void *ctx)
 {
-    const struct ending *ending = ctx;
-    if (instance->suspended_for)
-        unsuspend(ending->scribe, instance, instance->suspended_on, ending->ns);
+    struct filch__scribe *scribe = ctx;
+    filch__scribe_unsuspend(scribe, instance, instance->suspended_on, filch__replay_end_ns(&scribe->replay));
 }
 
 void filch__timeline_end(struct filch__scribe *scribe)
 {
-    struct ending ending = {scribe, filch__replay_end_ns(&scribe->replay)};
+    uint64_t end_ns = filch__replay_end_ns(&scribe->replay);
     filch__scribe_samples(scribe, UINT64_MAX);
     for (size_t i = 0; i < scribe->replay.lane_count; i++) {
         struct filch__lane *lane = &scribe->replay.lanes[i];
         /* Nothing is known of what came after the last event, if more could not be written, or its thread has ended. */
         bool blind = filch__ring_lost(&lane->track->ring) || !filch__load_relaxed(&lane->track->tid);
-        leave(scribe, lane, blind ? lane->last_ns : ending.ns);
+        leave(scribe, lane, blind ? lane->last_ns : end_ns);
     }
-    filch__instances_visit(&scribe->replay.instances, end_suspension, &ending);
+    filch__instances_visit(&scribe->replay.instances, end_suspension, scribe);
 }

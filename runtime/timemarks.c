@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What stands in the timeline beside the slices: who the tracks are, and what the sampler has seen. */
+/* What stands in the timeline beside the slices: who the tracks are, what leads from one to another, who is on none, and what
+ * the sampler has seen. */
 #include "tracejson.h"
 
 #include "peek.h"
@@ -45,6 +46,62 @@ void filch__scribe_tracks(struct filch__scribe *scribe)
         filch__json_field_u64(json, ",\"args\":{\"sort_index\":", sort_index(track));
         filch__json_raw(json, "}}");
     }
+}
+
+/* ---- flows, and suspended tasks ---- */
+
+static void flow_end(struct filch__scribe *scribe, const char *phase, const char *name, const struct filch__lane *lane,
+                     uint64_t ns)
+{
+    filch__scribe_element(scribe, phase);
+    filch__json_field_string(&scribe->json, ",\"cat\":\"flow\",\"name\":", name);
+    filch__json_field_u64(&scribe->json, ",\"id\":", scribe->flows);
+    filch__scribe_place(scribe, lane->track->number, ns);
+    filch__json_raw(&scribe->json, "}");
+}
+
+void filch__scribe_flow(struct filch__scribe *scribe, const char *name, struct filch__point *from,
+                        const struct filch__lane *to)
+{
+    if (from->lane && from->lane != to) {
+        scribe->flows++;
+        uint64_t given_ns = from->ns < to->since_ns ? from->ns : to->since_ns;
+        flow_end(scribe, "{\"ph\":\"s\"", name, from->lane, given_ns);
+        flow_end(scribe, "{\"ph\":\"f\",\"bp\":\"e\"", name, to, to->since_ns);
+    }
+    from->lane = NULL;
+}
+
+static void suspension(struct filch__scribe *scribe, const char *phase, const struct filch__instance *it,
+                       const struct filch__lane *lane, uint64_t ns)
+{
+    struct filch__json *json = &scribe->json;
+    filch__scribe_element(scribe, phase);
+    filch__json_field_u64(json, ",\"cat\":\"suspended\",\"id\":\"", it->id);
+    filch__json_field_u64(json, ".", it->suspensions);
+    filch__json_field_string(json, "\",\"name\":", filch__scribe_called(scribe, it));
+    filch__scribe_place(scribe, lane->track->number, ns);
+    if (it->suspended_for)
+        filch__json_field_string(json, ",\"args\":{\"for\":", it->suspended_for);
+    filch__json_raw(json, it->suspended_for ? "}}" : "}");
+}
+
+void filch__scribe_suspend(struct filch__scribe *scribe, struct filch__instance *it, const char *reason,
+                           const struct filch__step *step)
+{
+    it->suspended_for = reason;
+    it->suspended_on = step->lane;
+    it->suspensions++;
+    suspension(scribe, "{\"ph\":\"b\"", it, step->lane, step->ns);
+}
+
+void filch__scribe_unsuspend(struct filch__scribe *scribe, struct filch__instance *it, const struct filch__lane *lane,
+                             uint64_t ns)
+{
+    if (!it->suspended_for)
+        return;
+    it->suspended_for = NULL;
+    suspension(scribe, "{\"ph\":\"e\"", it, lane, ns);
 }
 
 /* ---- samples ---- */

@@ -14,7 +14,6 @@ static struct filch__lock lock = {PTHREAD_MUTEX_INITIALIZER};
 /* under the lock */
 static struct {
     struct filch__track *tracks; /* the newest first */
-    struct filch__track *stale;  /* of the processes that this one was forked from */
     uint32_t made, read;         /* tracks; the session that visits see, 0: none */
     size_t bytes, bytes_left;    /* of a ring; of the session */
     bool wraps;
@@ -46,32 +45,15 @@ static void after_fork_parent(void)
     filch__unlock(&lock);
 }
 
-/* Threads outside are no more, so only workers' tracks are pointed to. True: the track stays allocated. */
-static bool bury(struct filch__track *track)
-{
-    track->stale = true;
-    if (visitors) { /* who forks may be one: it finds nothing more to read */
-        filch__ring_begin(&track->ring, false);
-        return true;
-    }
-    filch__ring_destroy(&track->ring);
-    return is_worker(track) && !track->orphan;
-}
-
+/* Who forks may be reading: it finds nothing more. Workers' tracks are pointed to; threads outside are no more. */
 static void bury_all(void)
 {
-    struct filch__track **at = &traces.tracks, *track;
-    while ((track = *at)) {
-        if (bury(track)) {
-            at = &track->next;
-            continue;
-        }
-        *at = track->next;
-        free(track);
+    for (struct filch__track *track = traces.tracks; track; track = track->next) {
+        filch__store_relaxed(&track->session, 0);
+        track->orphan |= !is_worker(track);
+        filch__ring_destroy(&track->ring);
+        filch__ring_begin(&track->ring, false);
     }
-    *at = traces.stale;
-    traces.stale = traces.tracks;
-    traces.tracks = NULL;
 }
 
 static void after_fork_child(void)
@@ -233,7 +215,7 @@ filch__cold bool filch__trace_attach(struct filch__track **track, uint64_t pool,
 {
     filch__lock(&lock);
     bool on = filch__trace_on();
-    if (on && (!*track || (*track)->stale))
+    if (on && !*track)
         *track = make_locked(pool, worker, name);
     if (on && *track) {
         if ((*track)->session != filch__trace_session)
@@ -264,12 +246,10 @@ void filch__trace_detach(struct filch__track *track, bool for_good)
     if (!track)
         return;
     filch__lock(&lock);
-    if (!track->stale) {
-        filch__store_relaxed(&track->tid, 0);
-        track->orphan = for_good;
-        if (for_good)
-            give_back_locked(track);
-    }
+    filch__store_relaxed(&track->tid, 0);
+    track->orphan = for_good;
+    if (for_good)
+        give_back_locked(track);
     filch__unlock(&lock);
 }
 
@@ -298,7 +278,7 @@ static struct filch__track *visit_begin(uint32_t *ret_session)
 {
     filch__lock(&lock);
     filch__store_relaxed(&visitors, visitors + 1);
-    struct filch__track *tracks = traces.tracks;
+    struct filch__track *tracks = traces.read ? traces.tracks : NULL;
     *ret_session = traces.read;
     filch__unlock(&lock);
     return tracks;
@@ -318,7 +298,7 @@ void filch__trace_visit(void (*visit)(struct filch__track *track, void *ctx), vo
     uint32_t session;
     for (struct filch__track *track = visit_begin(&session), *next; track; track = next) {
         next = track->next;
-        if (filch__load_acquire(&track->session) == session && !track->stale) /* S1 */
+        if (filch__load_acquire(&track->session) == session) /* S1 */
             visit(track, ctx);
     }
     visit_end();

@@ -13,7 +13,8 @@
  *      the session that it reads.
  *   S2 Neither begin nor forget goes on while somebody visits: so a ring that is of the last session stays as it is, but for
  *      its events.
- * A forked child has no session and no tracks; those of its parent stay allocated, empty, for pools that point to them.
+ * A forked child has no session, and its parent's tracks, empty, are of none: those of workers stay for the pools that point to
+ * them, the others go when a session begins.
  *
  * A task instance is named by a key, the address of its future, graph node or slot, as long as it lasts; who reads gives the
  * same key another number when it comes again.
@@ -45,10 +46,10 @@ enum filch__event_kind {
     FILCH__EVENT_COMPLETE, /* a: key of a promise, b: span of who completed it */
     FILCH__EVENT_CHILD,    /* a: ticks that a spawned child took that ran where it was synced, b: its code */
     FILCH__EVENT_FORKED,   /* a: tick at which such a child began, b: its span there: its MERGED is next */
-    FILCH__EVENT_MERGED,   /* a: the span that it got to, b: its parent's before the sync: a wait lies in one of the two */
-    FILCH__EVENT_STOLEN,   /* as START, of a stolen child: a: key, b: code; detail CODE */
-    FILCH__EVENT_SPAWNED,  /* a: key of a stolen child, b: span of its parent when it was spawned: its JOIN is next */
-    FILCH__EVENT_JOIN,     /* a: key of a stolen child that has been joined, b: span of its parent */
+    FILCH__EVENT_MERGED, /* a: the span that it got to, b: its parent's before the sync: a wait lies in one of the two */
+    FILCH__EVENT_STOLEN,  /* as START, of a stolen child: a: key, b: code; detail CODE */
+    FILCH__EVENT_SPAWNED, /* a: key of a stolen child, b: span of its parent when it was spawned: its JOIN is next */
+    FILCH__EVENT_JOIN,    /* a: key of a stolen child that has been joined, b: span of its parent */
     FILCH__EVENT_STEAL, /* a: whose it was: the worker's number, its own where it was nobody's; b: key of the task, or of the
                          * stolen child's parent */
     FILCH__EVENT_SEARCH,  /* a worker begins to search */
@@ -60,6 +61,8 @@ enum filch__event_kind {
 
 /* detail of START, RESUME, STOLEN: b is code, not a string */
 enum { FILCH__EVENT_CODE = 1 };
+/* bytes of text in a row of NOTE */
+enum { FILCH__NOTE_MOST = 120 };
 /* detail of PAUSE */
 enum filch__pause {
     FILCH__PAUSE_WAIT,
@@ -82,13 +85,12 @@ struct filch__track {
     uint64_t pool;             /* the pool's number, never used again by another; 0: a thread outside */
     char name[32];
     /* the writer's, under the lock; others read */
-    uint32_t session; /* which one `ring` is of */
+    uint32_t session; /* which one `ring` is of; 0: of none, since a fork */
     int32_t tid;      /* of the thread that writes now; 0: it has ended */
     /* the writer's, of a thread outside: when it last told something, and since when it has used how much of a processor */
     uint64_t told_ticks, asked_ticks, asked_cpu_ns;
     /* the lock's */
     bool orphan; /* its writer is gone for good: freed when the next session begins */
-    bool stale;  /* it was made before a fork */
     struct filch__ring ring;
 };
 

@@ -20,6 +20,11 @@ uint32_t filch__scribe_name(struct filch__scribe *scribe, const struct filch__in
     return filch__names_of(&scribe->names, instance->label, instance->code);
 }
 
+const char *filch__scribe_called(struct filch__scribe *scribe, const struct filch__instance *instance)
+{
+    return filch__names_text(&scribe->names, filch__scribe_name(scribe, instance));
+}
+
 /* ---- otherData ---- */
 
 static void write_histogram(struct filch__json *json, const struct filch_histogram *histogram)
@@ -189,7 +194,7 @@ int filch__trace_json(FILE *out, const struct filch__trace_info *info)
     *scribe = (struct filch__scribe){.info = info, .pid = getpid()};
     int r = filch__json_open(&scribe->json, out);
     if (!r) {
-        r = filch__replay_open(&scribe->replay, info->wraps, info->last_ns);
+        r = filch__replay_open(&scribe->replay, info->last_ns);
         if (!r)
             write_all(scribe);
         if (!r && scribe->replay.no_memory)

@@ -4,7 +4,7 @@
  * The object form: {"displayTimeUnit", "traceEvents": [...], "otherData": {...}, "filch": {...}}, one event a line. Times are
  * microseconds since the session's start, with three decimals; tid is a track's number.
  *
- * timeline.c writes traceEvents:
+ * timeline.c writes traceEvents, X itself, the others by timemarks.c:
  *   X  cat task      a stretch of a task on a track: args id, n (which stretch), end (done, wait, yield, block, nested, gone),
  *                    status (of done), queue_us (submitted to started, of the first), note; stolen, parent
  *      cat child     a spawned child that ran where it was synced; it lies in its task's stretch
@@ -60,8 +60,7 @@ struct filch__trace_info {
     const struct filch__sample *samples;
     size_t sample_count;
     uint64_t samples_lost;
-    bool wraps;
-    uint64_t last_ns;
+    uint64_t last_ns; /* of a flight recorder, whose rings run round; else 0 */
 };
 
 /* 0, -ENOMEM, or what writing met: then a part of it is written. No session begins meanwhile. */
@@ -82,10 +81,19 @@ struct filch__scribe {
 
 void filch__scribe_element(struct filch__scribe *scribe, const char *text); /* on a line of its own */
 uint32_t filch__scribe_name(struct filch__scribe *scribe, const struct filch__instance *instance);
+const char *filch__scribe_called(struct filch__scribe *scribe, const struct filch__instance *instance);
 
 /* timemarks.c */
 void filch__scribe_place(struct filch__scribe *scribe, uint32_t track, uint64_t ns); /* where an event is */
 void filch__scribe_tracks(struct filch__scribe *scribe);
+/* From where it was given, if that was noted and is on another track, to where `to` has just begun; from then on it is not. */
+void filch__scribe_flow(struct filch__scribe *scribe, const char *name, struct filch__point *from,
+                        const struct filch__lane *to);
+void filch__scribe_suspend(struct filch__scribe *scribe, struct filch__instance *it, const char *reason,
+                           const struct filch__step *step);
+/* A no-op where it is not suspended. */
+void filch__scribe_unsuspend(struct filch__scribe *scribe, struct filch__instance *it, const struct filch__lane *lane,
+                             uint64_t ns);
 /* Those that were taken before a time, while the tracks are as they were then. */
 void filch__scribe_samples(struct filch__scribe *scribe, uint64_t ticks);
 

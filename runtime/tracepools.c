@@ -31,8 +31,8 @@ static void take_figures(struct filch_pool *pool, struct figures *figures)
 {
     memset(figures, 0, sizeof *figures);
     (void)filch_pool_get_stats(pool, &figures->stats, sizeof figures->stats);
-    for (int i = 0; i < FILCH_LATENCIES; i++)
-        (void)filch_pool_get_histogram(pool, (enum filch_latency)i, &figures->latency[i], sizeof figures->latency[i]);
+    for (int l = 0; l < FILCH_LATENCIES; l++)
+        (void)filch_pool_get_histogram(pool, (enum filch_latency)l, &figures->latency[l], sizeof figures->latency[l]);
 }
 
 static struct record *find_locked(uint64_t number)

@@ -29,12 +29,11 @@ static struct filch__sampler sampler = {.lock = {PTHREAD_MUTEX_INITIALIZER}};
 
 /* under the lock */
 static struct {
-    bool known;  /* there is something to be written */
-    bool asked;  /* by the environment: what goes wrong is said */
-    bool ending; /* filch_trace_stop is at work */
-    char *file;  /* or NULL */
-    bool wraps;
-    uint64_t last_ns;
+    bool known;       /* there is something to be written */
+    bool asked;       /* by the environment: what goes wrong is said */
+    bool ending;      /* filch_trace_stop is at work */
+    char *file;       /* or NULL */
+    uint64_t last_ns; /* of a flight recorder, whose rings run round; else 0 */
     uint64_t realtime_ns, begin_cpu_ns, end_cpu_ns;
     uint64_t price_ps; /* of an event; 0: not measured yet */
     unsigned snapshots;
@@ -58,7 +57,6 @@ static int write_locked(FILE *out)
                                      .cpus = filch_cpu_count(),
                                      .start_realtime_ns = session.realtime_ns,
                                      .event_price_ps = session.price_ps,
-                                     .wraps = session.wraps,
                                      .last_ns = session.last_ns};
     if (command)
         filch__peek_command(command, COMMAND_MOST);
@@ -229,20 +227,19 @@ static int begin_session_locked(const struct filch_trace_config *config)
         all = bytes;
     if (!session.price_ps)
         session.price_ps = filch__tracefile_price_ps();
-    session.wraps = config->last_ns != 0;
     session.last_ns = config->last_ns;
     session.snapshots = 0;
     session.stuck_ns = session.end_cpu_ns = 0;
     session.begin_cpu_ns = filch__peek_process_cpu_ns();
     session.realtime_ns = filch__peek_realtime_ns();
-    filch__sampler_free(&sampler);
-    int r = filch__trace_begin(bytes, all, session.wraps);
+    bool wraps = config->last_ns != 0;
+    int r = filch__trace_begin(bytes, all, wraps);
     if (!r)
         r = filch__trace_pools_begin();
     if (!r)
         r = take_signal_locked(config->signal);
     if (!r)
-        r = filch__sampler_start(&sampler, session.wraps, do_what_was_asked);
+        r = filch__sampler_start(&sampler, wraps, do_what_was_asked);
     return r;
 }
 

@@ -2,7 +2,7 @@
 #include "watch.h"
 #include "watchdog.h"
 
-enum { START_TRIES = 10, START_PAUSE_NS = 1000000 };
+enum { START_PAUSE_NS = 1000000 };
 
 /* ---- the idle stack: parked workers, the last one first ----
  *
@@ -57,25 +57,27 @@ void filch__idle_tell_all(struct filch_pool *pool, enum filch__token token)
         ;
 }
 
-/* A thread could not be started. Where somebody runs under a permit, he comes to look in the end; a worker that parked
- * meanwhile will do as well. Otherwise nobody may come by again who would try, so this one does, for some milliseconds;
- * then it is left to who next makes work visible, to a body that blocks its thread (filch__crew_drop_stranded), and to
- * close. */
-static filch__cold void try_later(struct filch_pool *pool)
+/* Where somebody runs under a permit, he comes to look in the end; a worker that parked meanwhile will do as well.
+ * Otherwise nobody may come by again who would try, so this one does, for some milliseconds; then it ends what is
+ * stranded, for others have relied on its search (G1), and have gone to sleep. From then on each one that makes work
+ * visible, or blocks its thread, tries once. */
+filch__cold void filch__pool_start_later(struct filch_pool *pool)
 {
     uint32_t nobody_wakes = 0;
-    int tries = filch__load_relaxed(&pool->start_failed) ? 0 : START_TRIES;
-    for (;; tries--) {
+    for (;;) {
         filch__permit_pass(pool, filch__gate_leave_search(&pool->gate));
-        bool again = tries > 0 && !filch__gate_admitted(filch__load_seq_cst(&pool->gate));
+        bool gives_up = filch__pool_gives_up(pool);
+        bool again = !gives_up && !filch__gate_admitted(filch__load_seq_cst(&pool->gate));
         enum filch__gate_notify how = filch__gate_notify(&pool->gate, again && filch__pool_may_start(pool));
         if (how == FILCH__NOTIFY_WAKE)
             tell(idle_pop(pool), FILCH__TOKEN_RUN);
-        if (how == FILCH__NOTIFY_NONE && tries == 0)
-            filch__store_relaxed(&pool->start_failed, true);
-        if (how != FILCH__NOTIFY_START || !filch__crew_start(pool, true, false))
+        if (how == FILCH__NOTIFY_NONE && gives_up)
+            filch__crew_drop_stranded(pool);
+        if (how != FILCH__NOTIFY_START)
             return;
         (void)filch__os_futex_wait(&nobody_wakes, 0, filch_in_ns(START_PAUSE_NS));
+        if (!filch__crew_start(pool, true, false))
+            return;
     }
 }
 
@@ -90,7 +92,7 @@ void filch__pool_notify(struct filch_pool *pool)
         break;
     case FILCH__NOTIFY_START:
         if (filch__crew_start(pool, true, false))
-            try_later(pool);
+            filch__pool_start_later(pool);
         break;
     default:
         break;

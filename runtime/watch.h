@@ -19,7 +19,7 @@
 #include "traces.h"
 #include "work.h"
 
-enum { FILCH__SAMPLE_EVERY = 256, FILCH__SAMPLE_WAITS = 64, FILCH__NOTE_MOST = 120 };
+enum { FILCH__SAMPLE_EVERY = 256, FILCH__SAMPLE_WAITS = 64 };
 
 void filch__watch_trace(struct filch_pool *pool, bool on); /* from now on, or no more */
 

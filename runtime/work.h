@@ -247,7 +247,7 @@ struct filch_pool {
     uint32_t blocked;      /* bodies that block their thread without a permit */
     uint32_t min_workers;  /* written under lock */
     uint32_t stopping;     /* nobody starts or stays parked */
-    uint32_t start_failed; /* the last thread that was needed could not be started, nor a little later */
+    uint32_t starts_failed; /* in a row, up to FILCH__START_TRIES; none once a worker has entered */
     uint32_t watching;     /* enum filch__watching: do ticks come? (watchdog.h) */
     uint32_t ranked;       /* there was a task of another priority than the normal one */
     uint32_t watch;        /* FILCH__WATCH_..., 0 most of the time */
@@ -308,18 +308,23 @@ static inline void filch__task_make_room(struct filch_pool *pool, const struct f
 }
 void filch__record_release(struct filch__record *record);
 
-/* find.c: where the next task comes from, and when to sleep. A word as in a deque; FILCH__LOOT: worker->loot is to be
- * run; 0: the worker is to end. */
+/* find.c: where the next task comes from. A word as in a deque; FILCH__LOOT: worker->loot is to be run; 0: the worker is
+ * to end. */
 enum { FILCH__LOOT = 3 };
 uintptr_t filch__worker_next(struct filch__worker *worker);
 void filch__worker_look_around(struct filch__worker *worker); /* the next time, what others wait for comes first */
 bool filch__pool_has_work(struct filch_pool *pool);
 void filch__pool_look(struct filch_pool *pool); /* after a search has ended: is something left to be told of? */
-void filch__pool_tell_closer(struct filch_pool *pool); /* something ended: perhaps that was all */
-void filch__worker_rest(struct filch__worker *worker);   /* park, without a permit */
-void filch__worker_flush(struct filch__worker *worker);  /* a worker that ends gives its deque away */
-void filch__worker_gather(struct filch__worker *worker); /* the same, with what other workers have */
-void filch__pool_gather(struct filch_pool *pool);        /* what all workers have; by a thread that need not be one */
+
+/* rest.c: a worker without work, or without a permit; and its deque, given to others */
+void filch__pool_tell_closer(struct filch_pool *pool);          /* something ended: perhaps that was all */
+void filch__worker_rest(struct filch__worker *worker);          /* park, without a permit */
+void filch__worker_park(struct filch__worker *worker);          /* the search has found nothing */
+bool filch__worker_yield_permit(struct filch__worker *worker);  /* between tasks; false: it keeps it */
+bool filch__worker_sleep_until_told(struct filch__worker *worker);
+void filch__requeue(struct filch_pool *pool, uintptr_t item); /* back into the pool's queues, which others can reach */
+void filch__worker_flush(struct filch__worker *worker);       /* a worker that ends gives its deque away */
+void filch__pool_gather(struct filch_pool *pool);             /* into the queues, what all workers have; by any thread */
 
 /* entry.c: tasks that nobody has taken yet, by priority */
 void filch__entry_init(struct filch_pool *pool);
@@ -333,12 +338,7 @@ struct filch_future *filch__entry_take_any(struct filch_pool *pool);
 void filch__pool_settle(struct filch_pool *pool); /* end what was queued when no worker was left to take it */
 
 /* join.c: typed tasks and their stolen children */
-enum filch__force {
-    FILCH__NO_CHILDREN, /* only what lies in deques and handfuls */
-    FILCH__FORCE_NO,
-    FILCH__FORCE_ASK,
-    FILCH__FORCE_OPEN,
-};
+enum filch__force { FILCH__FORCE_NO, FILCH__FORCE_ASK, FILCH__FORCE_OPEN };
 bool filch__forks_begin(struct filch__strand *strand, struct filch_future *task); /* false: no memory */
 void filch__forks_end(struct filch__strand *strand);     /* its task, or the stolen child, has ended */
 void filch__forks_suspend(struct filch__strand *strand); /* about to be: its children are shown */
@@ -352,6 +352,8 @@ void filch__loot_run(struct filch__strand *strand, struct filch__slot *head, str
 
 /* wake.c: who wakes whom */
 void filch__pool_notify(struct filch_pool *pool); /* after work was made visible */
+/* A thread that was to search could not be started, or has ended before; the caller has its permit. */
+void filch__pool_start_later(struct filch_pool *pool);
 void filch__idle_push(struct filch__worker *worker);
 bool filch__idle_tell_one(struct filch_pool *pool, enum filch__token token); /* false: nobody is parked */
 void filch__idle_tell_all(struct filch_pool *pool, enum filch__token token); /* who is parked now */
@@ -394,7 +396,7 @@ void filch__victims_reclaim(struct filch__worker *worker); /* waits for a grace 
 int filch__crew_start(struct filch_pool *pool, bool admitted, bool reports);
 bool filch__crew_try_retire(struct filch__worker *worker);
 uint32_t filch__crew_least(const struct filch_pool *pool); /* workers that stay */
-void filch__crew_drop_stranded(struct filch_pool *pool, struct filch__worker *worker);
+void filch__crew_drop_stranded(struct filch_pool *pool);
 void filch__crew_destroy(struct filch_pool *pool); /* no thread is left */
 void filch__crew_join_all(struct filch_pool *pool);
 void filch__crew_forget_thread(void); /* in a forked child: the calling thread works for no pool */
@@ -446,6 +448,13 @@ static inline bool filch__pool_may_start(const struct filch_pool *pool)
     uint32_t allowed = filch__gate_limit(filch__load_relaxed(&pool->gate)) + filch__load_seq_cst(&pool->blocked);
     uint32_t threads = filch__load_seq_cst(&pool->threads); /* G1: pairs with a worker that retires, then looks */
     return threads < allowed && threads < FILCH_WORKERS_MAX && !filch__load_relaxed(&pool->stopping);
+}
+
+/* Nobody waits any more for a thread that can be started; each who needs one tries once. */
+enum { FILCH__START_TRIES = 10 };
+static inline bool filch__pool_gives_up(const struct filch_pool *pool)
+{
+    return filch__load_relaxed(&pool->starts_failed) >= FILCH__START_TRIES;
 }
 
 /* Work is visible that this worker does not do next: another one may. */

@@ -41,6 +41,52 @@ Test(failed_start, under_a_body_that_blocks_its_thread, .timeout = TEST_TIMEOUT)
     block_without_help(1 << 30);
 }
 
+static int wait_for_promise(void *promise)
+{
+    return filch_wait(promise) < 0;
+}
+
+static atomic_bool has_begun;
+
+static int block_while_another_tries(void *data)
+{
+    atomic_store(&has_begun, true);
+    wait_until(faults_so_far().failed > 0);
+    return submit_and_block(data);
+}
+
+/* A completer makes a strand ready, and tries to start a thread for it, while the only worker comes to block. */
+static void try_while_another_blocks(void)
+{
+    struct filch_task_options own = {.flags = FILCH_TASK_OWN_THREAD};
+    struct filch_pool *pool = pool_of(1);
+    struct filch_future promise = {0}, waiting = {0}, future = {0};
+    atomic_int runs = 0;
+    filch_promise_init(&promise);
+    cr_assert_eq(filch_submit(pool, &waiting, wait_for_promise, &promise), 0);
+    wait_until(stats_of(pool).suspended == 1);
+    faults_arm(FAULT_THREAD, 1, 1 << 30, 0);
+    cr_assert_eq(filch_pool_resize(pool, 0, 2), 0); /* a second worker is wanted from now on, and cannot be had */
+    atomic_store(&has_begun, false);
+    cr_assert_eq(filch_submit_with(pool, &future, block_while_another_tries, &runs, &own), 0);
+    wait_until(atomic_load(&has_begun));
+    faults_arm(FAULT_THREAD, 1, 1 << 30, 0);
+    cr_assert_eq(filch_complete(&promise, 0), 0);
+    int status = filch_wait(&future);
+    (void)faults_disarm();
+    cr_assert(atomic_load(&runs) == 1 ? status == 0 : status == -EAGAIN);
+    cr_assert_eq(filch_wait(&waiting), 0);
+    pool_end(pool);
+}
+
+Test(failed_start, while_another_thread_tries, .timeout = TEST_TIMEOUT)
+{
+    faults_slow_down(1000); /* the time to block in */
+    for (int i = 0; i < TEST_SHARE(40); i++)
+        try_while_another_blocks();
+    faults_slow_down(0);
+}
+
 /* The task is suspended, and workers retire as soon as they may; then comes what it waits for. */
 static void resume_without_help(long failures, bool close_first)
 {

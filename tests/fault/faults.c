@@ -24,6 +24,7 @@ static struct {
     atomic_int kind; /* FAULT_KINDS: none */
     atomic_long nth, more, calls, failed;
     atomic_int error;
+    atomic_uint us;
 } armed = {.kind = FAULT_KINDS};
 
 static struct {
@@ -49,7 +50,17 @@ void faults_arm(enum fault kind, long nth, long more, int error)
 struct fault_count faults_disarm(void)
 {
     atomic_store(&armed.kind, FAULT_KINDS);
+    return faults_so_far();
+}
+
+struct fault_count faults_so_far(void)
+{
     return (struct fault_count){atomic_load(&armed.calls), atomic_load(&armed.failed)};
+}
+
+void faults_slow_down(unsigned us)
+{
+    atomic_store(&armed.us, us);
 }
 
 /* Is this call to fail? errno is then as the armed fault says, else `usual`. */
@@ -61,6 +72,8 @@ static bool fails(enum fault kind, int usual)
     if (nth == 0 || call < nth || call - nth > atomic_load(&armed.more))
         return false;
     atomic_fetch_add(&armed.failed, 1);
+    if (atomic_load(&armed.us))
+        usleep(atomic_load(&armed.us));
     int error = atomic_load(&armed.error);
     errno = error ? error : usual;
     return true;

@@ -28,11 +28,14 @@ enum fault {
  * nth 0: none fails, they are only counted. */
 void faults_arm(enum fault kind, long nth, long more, int error);
 
-/* Stop that. How many calls there were, and how many of them failed. */
+/* Stop that. How many calls there were, and how many of them failed; or so far. */
 struct fault_count {
     long calls, failed;
 };
 struct fault_count faults_disarm(void);
+struct fault_count faults_so_far(void);
+
+void faults_slow_down(unsigned us); /* a call that fails takes so long, 0: no time */
 
 /* What was obtained by the wrapped calls, and not given back. */
 struct held_resources {

@@ -368,6 +368,58 @@ MC_MODEL(strand_stranded,
     model_close();
 }
 
+static int suspends_for_promise(void *arg)
+{
+    (void)arg;
+    mc_assert(filch_wait(future[0]) == 7);
+    mc_frames_are_dead();
+    return end_body();
+}
+
+MC_MODEL(
+    strand_stranded_meanwhile,
+    "a task on a thread of its own waits for a queued task || a completer makes a strand ready and tries to start a "
+    "thread for it, on which the former relied: who gives up ends what is stranded",
+    .preemptions = 2, .stale = 0)
+{
+    model_begin(4, FILCH__IDLE);
+    model_open(1, 1, 0);
+    mc_quiet(true);
+    filch_promise_init(future[0]);
+    model_submit(3, suspends_for_promise);
+    model_await_parked(1);
+    model_let_starts_fail();
+    struct filch_task_options options = {.flags = FILCH_TASK_OWN_THREAD};
+    mc_quiet(false);
+    int a = mc_spawn(model_completer, MODEL_ARG(0));
+    mc_assert(filch_submit_with(model_pool, future[2], submits_and_blocks, NULL, &options) == 0);
+    mc_assert(filch_wait(future[2]) == 5);
+    mc_join(a);
+    mc_assert(filch_wait(future[3]) == 5);
+    model_close();
+}
+
+static unseen int init_fails(void *ctx, unsigned worker, void **ret_local)
+{
+    (void)ctx, (void)worker, (void)ret_local;
+    model_let_starts_fail(); /* from then on, so that an execution has few threads */
+    return -1;
+}
+
+MC_MODEL(strand_stranded_by_init,
+         "a task on a thread of its own waits for a queued task, and the worker that is started for it cannot be "
+         "initialised: it ends what is stranded before it goes",
+         .preemptions = 1, .stale = 0)
+{
+    model_begin(3, FILCH__IDLE);
+    model_open(1, 1, 0);
+    model_pool->config.worker_init = init_fails;
+    struct filch_task_options options = {.flags = FILCH_TASK_OWN_THREAD};
+    mc_assert(filch_submit_with(model_pool, future[2], submits_and_blocks, NULL, &options) == 0);
+    mc_assert(filch_wait(future[2]) == 5);
+    model_close();
+}
+
 static int waits_for_promise(void *arg)
 {
     (void)arg;

@@ -170,9 +170,8 @@ static void read_while_written(size_t bytes, bool wraps)
 {
     struct shared shared = {.count = TEST_SHARE(2000000)};
     uint64_t at = 0, lost = 0, seen = 0, newest = 0;
-    pthread_t thread;
     ring_init(&shared.ring, bytes, wraps);
-    must(pthread_create(&thread, NULL, writer, &shared) == 0);
+    pthread_t thread = thread_start(writer, &shared);
     for (bool last = false;;) {
         struct filch__event events[CHUNK];
         size_t got = filch__ring_read(&shared.ring, &at, events, CHUNK, &lost);
@@ -186,7 +185,7 @@ static void read_while_written(size_t bytes, bool wraps)
             break;
         last = !got && atomic_load(&shared.ended); /* then there may be some still */
     }
-    must(pthread_join(thread, NULL) == 0);
+    thread_join(thread);
     cr_assert_eq(seen + lost + filch__ring_lost(&shared.ring), shared.count);
     cr_assert_eq(newest == shared.count, wraps);
     filch__ring_destroy(&shared.ring);

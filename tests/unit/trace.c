@@ -223,9 +223,7 @@ static void *outside(void *data)
 
 static void outside_in_thread(struct outsider *outsider)
 {
-    pthread_t thread;
-    must(pthread_create(&thread, NULL, outside, outsider) == 0);
-    must(pthread_join(thread, NULL) == 0);
+    thread_join(thread_start(outside, outsider));
 }
 
 /* The newest track comes first. */
@@ -326,6 +324,22 @@ static void *write_always(void *data)
     return NULL;
 }
 
+static void writers_start(struct writer *writers)
+{
+    atomic_store(&writers_end, false);
+    for (uint32_t i = 0; i < WRITERS; i++) {
+        writers[i] = (struct writer){.number = i};
+        writers[i].thread = thread_start(write_always, &writers[i]);
+    }
+}
+
+static void writers_stop(struct writer *writers)
+{
+    atomic_store(&writers_end, true);
+    for (int i = 0; i < WRITERS; i++)
+        thread_join(writers[i].thread);
+}
+
 static void check_session(struct filch__track *track, void *session)
 {
     struct filch__event event;
@@ -341,12 +355,8 @@ static void check_session(struct filch__track *track, void *session)
 /* Writers that are late for their session write into no other; readers come at any time. */
 Test(trace, sessions_are_told_apart, .timeout = TEST_TIMEOUT)
 {
-    struct writer writer[WRITERS];
-    atomic_store(&writers_end, false);
-    for (uint32_t i = 0; i < WRITERS; i++) {
-        writer[i] = (struct writer){.number = i};
-        must(pthread_create(&writer[i].thread, NULL, write_always, &writer[i]) == 0);
-    }
+    struct writer writers[WRITERS];
+    writers_start(writers);
     for (int i = 0; i < TEST_SHARE(SESSIONS); i++) {
         size_t bytes = BYTES << i % 3;
         must(filch__trace_begin(bytes, i % 5 ? PLENTY : 3 * bytes, i % 2) == 0);
@@ -359,9 +369,7 @@ Test(trace, sessions_are_told_apart, .timeout = TEST_TIMEOUT)
         if (i % 4 == 0)
             filch__trace_forget();
     }
-    atomic_store(&writers_end, true);
-    for (int i = 0; i < WRITERS; i++)
-        must(pthread_join(writer[i].thread, NULL) == 0);
+    writers_stop(writers);
     clear(NULL, 0);
 }
 
@@ -390,20 +398,19 @@ Test(trace, no_session_begins_while_somebody_reads, .timeout = TEST_TIMEOUT)
 {
     struct filch__track *track = NULL;
     struct slow_visit slow;
-    pthread_t thread;
     begin();
     must(tell(&track, 1, 0, 1));
     end();
     must(sem_init(&slow.inside, 0, 0) == 0);
     atomic_init(&slow.calls, false);
     atomic_init(&slow.leaves, false);
-    must(pthread_create(&thread, NULL, visit_in_thread, &slow) == 0);
+    pthread_t thread = thread_start(visit_in_thread, &slow);
     sem_take(&slow.inside);
     atomic_store(&slow.calls, true);
     begin();
     cr_assert(atomic_load(&slow.leaves));
     end();
-    must(pthread_join(thread, NULL) == 0);
+    thread_join(thread);
     clear(&track, 1);
 }
 
@@ -424,7 +431,7 @@ static int in_child(void *data)
     begin();
     must(filch__trace_outside() && find().tracks == 1);
     must(tell(&mine, 9, 0, 5) && find().events == 1);
-    filch__trace_detach(forked->worker, true);
+    filch__trace_detach(forked->worker, false);
     must(tell(&forked->worker, 9, 1, 6) && find().events == 2);
     filch__trace_detach(forked->worker, true);
     end();
@@ -437,15 +444,11 @@ Test(trace, a_forked_child_has_no_session, .timeout = TEST_TIMEOUT)
 {
     struct forked forked = {NULL, NULL};
     struct child child;
-    struct writer writer[WRITERS];
-    atomic_store(&writers_end, false);
+    struct writer writers[WRITERS];
     must(filch__trace_begin(BYTES, PLENTY, true) == 0);
     must(tell(&forked.worker, 1, WRITERS, 1));
     forked.own = filch__trace_outside();
-    for (uint32_t i = 0; i < WRITERS; i++) {
-        writer[i] = (struct writer){.number = i};
-        must(pthread_create(&writer[i].thread, NULL, write_always, &writer[i]) == 0);
-    }
+    writers_start(writers);
     wait_until(find().tracks == WRITERS + 2);
     for (int i = 0; i < 5; i++) {
         child_fork(&child, in_child, &forked);
@@ -454,9 +457,7 @@ Test(trace, a_forked_child_has_no_session, .timeout = TEST_TIMEOUT)
     cr_assert(filch__trace_on());
     cr_assert_eq(filch__trace_outside(), forked.own);
     must(tell(&forked.worker, 1, WRITERS, 2));
-    atomic_store(&writers_end, true);
-    for (int i = 0; i < WRITERS; i++)
-        must(pthread_join(writer[i].thread, NULL) == 0);
+    writers_stop(writers);
     end();
     struct found found = find();
     cr_assert_eq(found.tracks, WRITERS + 2);

@@ -3,7 +3,6 @@
 #include "support/test.h"
 
 #include "tracejson.h"
-#include "watch.h"
 
 #include <stdarg.h>
 
@@ -57,14 +56,13 @@ static void put_end(struct filch__track *track, uint64_t n, uint64_t key, int st
 
 static char *text; /* of the last session */
 
-static void session_write(uint64_t last_ns, bool wraps)
+static void session_write(uint64_t last_ns)
 {
     size_t size = 0;
     free(text);
     text = NULL;
     FILE *out = open_memstream(&text, &size);
-    const struct filch__trace_info info = {
-        .command = "test", .program = "test", .cpus = 1, .wraps = wraps, .last_ns = last_ns};
+    const struct filch__trace_info info = {.command = "test", .program = "test", .cpus = 1, .last_ns = last_ns};
     must(out != NULL);
     cr_assert_eq(filch__trace_json(out, &info), 0);
     fclose(out);
@@ -148,7 +146,7 @@ Test(tracejson, a_task_that_waits_has_two_stretches, .timeout = TEST_TIMEOUT)
     put(tracks[0], 35, FILCH__EVENT_READY, 0, FIRST_KEY, 0);
     put(tracks[1], 40, FILCH__EVENT_RESUME, 0, FIRST_KEY, (uintptr_t) "waits");
     put_end(tracks[1], 50, FIRST_KEY, -5);
-    session_write(0, false);
+    session_write(0);
     check_nesting();
     cr_assert_eq(count_lines("\"cat\":\"task\",\"name\":\"waits\"|\"id\":2,\"n\":0,\"end\":\"wait\",\"queue_us\":"), 1);
     cr_assert_eq(count_lines("\"cat\":\"task\"|\"id\":2,\"n\":1,\"end\":\"done\",\"status\":-5}"), 1);
@@ -170,7 +168,7 @@ Test(tracejson, what_began_before_the_first_event_begins_with_it, .timeout = TES
     put(tracks[0], 10, FILCH__EVENT_SUBMIT, 0, FIRST_KEY + 64, 0);
     put_end(tracks[0], 20, FIRST_KEY, 0);
     put_start(tracks[0], 30, FIRST_KEY + 64, "goes on");
-    session_write(0, false);
+    session_write(0);
     check_nesting();
     cr_assert_eq(count_lines("\"cat\":\"task\",\"name\":\"?\"|\"n\":0,\"end\":\"done\""), 1);
     cr_assert_eq(count_lines("\"cat\":\"task\",\"name\":\"goes on\"|\"end\":\"gone\",\"queue_us\""), 1);
@@ -183,7 +181,7 @@ Test(tracejson, what_is_suspended_for_ever_is_so_until_the_end, .timeout = TEST_
     struct filch__track *tracks[] = {track_of(7, 0)};
     put_start(tracks[0], 10, FIRST_KEY, "waits");
     put(tracks[0], 20, FILCH__EVENT_PAUSE, FILCH__PAUSE_JOIN, FIRST_KEY, 0);
-    session_write(0, false);
+    session_write(0);
     cr_assert_eq(count_lines("\"ph\":\"b\"|{\"for\":\"sync\"}"), 1);
     cr_assert_eq(count_lines("\"ph\":\"e\""), 1);
     session_end(tracks, 1);
@@ -201,7 +199,7 @@ Test(tracejson, a_key_means_the_task_that_had_it_last, .timeout = TEST_TIMEOUT)
         put(tracks[0], 100 * round + 50, FILCH__EVENT_AWAITED, 0, FIRST_KEY, 0);
         put_end(tracks[0], 100 * round + 60, FIRST_KEY + 64, 0);
     }
-    session_write(0, false);
+    session_write(0);
     cr_assert_eq(count_lines("\"name\":\"again\"|\"id\":1,"), 1);
     cr_assert_eq(count_lines("\"name\":\"again\"|\"id\":3,"), 1);
     cr_assert_eq(count_lines("\"name\":\"again\"|\"id\":5,"), 1);
@@ -221,7 +219,7 @@ Test(tracejson, what_is_told_in_one_tick_has_an_order, .timeout = TEST_TIMEOUT)
     put(tracks[1], 10, FILCH__EVENT_SUBMIT, 0, FIRST_KEY, 0);
     put(tracks[1], 10, FILCH__EVENT_AWAITED, 0, FIRST_KEY, 0);
     put_end(tracks[1], 20, FIRST_KEY + 64, 0);
-    session_write(0, false);
+    session_write(0);
     cr_assert_eq(count_lines("\"name\":\"task\"|\"id\":2,|\"queue_us\":0.000"), 1);
     cr_assert_eq(count_lines("[0,|,1,0.000,2,"), 1);
     cr_assert_eq(count_lines("[3,|,1,0.000,2]"), 1);
@@ -236,7 +234,7 @@ Test(tracejson, submissions_without_a_start_are_tasks_each, .timeout = TEST_TIME
         put(tracks[0], i, FILCH__EVENT_SUBMIT, 0, FIRST_KEY, 0);
     put_start(tracks[0], 1000, FIRST_KEY, "last");
     put_end(tracks[0], 1001, FIRST_KEY, 0);
-    session_write(0, false);
+    session_write(0);
     cr_assert_eq(count_lines("[0,"), 1000);
     cr_assert_eq(count_lines("\"name\":\"last\"|\"id\":1000,"), 1);
     session_end(tracks, 1);
@@ -254,7 +252,7 @@ Test(tracejson, a_task_inside_another_comes_between_its_stretches, .timeout = TE
     put(tracks[0], 35, FILCH__EVENT_PAUSE, FILCH__PAUSE_BLOCK, FIRST_KEY, 0);
     put(tracks[0], 38, FILCH__EVENT_RESUME, 0, FIRST_KEY, (uintptr_t) "outer");
     put_end(tracks[0], 40, FIRST_KEY, 0);
-    session_write(0, false);
+    session_write(0);
     check_nesting();
     cr_assert_eq(count_lines("\"name\":\"outer\"|\"n\":0,\"end\":\"nested\""), 1);
     cr_assert_eq(count_lines("\"name\":\"inner\"|\"n\":0,\"end\":\"done\""), 1);
@@ -279,7 +277,7 @@ Test(tracejson, children_lie_in_their_stretch_and_in_each_other, .timeout = TEST
     put(tracks[0], 180, FILCH__EVENT_CHILD, 0, 500, 0x50);
     put_end(tracks[0], 200, FIRST_KEY, 0);
     put(tracks[0], 210, FILCH__EVENT_CHILD, 0, 500, 0x60); /* in no task */
-    session_write(0, false);
+    session_write(0);
     check_nesting();
     cr_assert_eq(count_lines("\"cat\":\"child\",\"name\":\"0x10\""), 2);
     cr_assert_eq(count_lines("\"cat\":\"child\",\"name\":\"0x20\""), 1);
@@ -301,7 +299,7 @@ Test(tracejson, a_task_that_left_its_track_unseen_does_not_stay_there, .timeout 
     put_end(tracks[1], 70, FIRST_KEY, 0);
     put_start(tracks[0], 80, FIRST_KEY + 128, "next");
     put_start(tracks[0], 90, FIRST_KEY + 128, "over it");
-    session_write(0, false);
+    session_write(0);
     check_nesting();
     cr_assert_eq(count_lines("\"name\":\"left\"|\"n\":0,\"end\":\"gone\""), 1);
     cr_assert_eq(count_lines("\"name\":\"left\"|\"n\":1,\"end\":\"done\""), 1);
@@ -340,7 +338,7 @@ Test(tracejson, notes_are_put_together_and_the_last_one_stays, .timeout = TEST_T
     put_note(tracks[0], 31, longest);
     put_end(tracks[0], 40, FIRST_KEY, 0);
     put_note(tracks[0], 41, "nobody's");
-    session_write(0, false);
+    session_write(0);
     cr_assert_eq(count_lines("\"name\":\"a \\\"name\\\" with \\ufffd\"|\"yield\",\"note\":\"exactly 16 bytes\"}"), 1);
     cr_assert_eq(count_lines("\"n\":1|\"note\":\"a path/that is \\\"longer\\\" than that\"}"), 1);
     char all[FILCH__NOTE_MOST + 16];
@@ -358,7 +356,7 @@ Test(tracejson, a_label_renames, .timeout = TEST_TIMEOUT)
     put_start(tracks[0], 10, FIRST_KEY, "before");
     put(tracks[0], 10, FILCH__EVENT_LABEL, 0, FIRST_KEY, (uintptr_t) "after");
     put_end(tracks[0], 20, FIRST_KEY, 0);
-    session_write(0, false);
+    session_write(0);
     cr_assert_eq(count_lines("\"cat\":\"task\",\"name\":\"after\""), 1);
     cr_assert_eq(count_lines("before"), 0);
     cr_assert_eq(count_lines("[1,|,1,%u,7,1]", tracks[0]->number), 1, "the names are that of the track, and this one");
@@ -380,7 +378,7 @@ Test(tracejson, promises_and_meetings_are_instances, .timeout = TEST_TIMEOUT)
     put(tracks[0], 33, FILCH__EVENT_AWAITED, 0, 0x999999, 0); /* of before the session */
     put_end(tracks[0], 40, FIRST_KEY + 64, 0);
     put(tracks[0], 50, FILCH__EVENT_AFTER, 0, SCOPE, FIRST_KEY + 64); /* 5: the scope was opened again */
-    session_write(0, false);
+    session_write(0);
     cr_assert_eq(count_lines("[6,|,1,0.000,2]"), 1);
     cr_assert_eq(count_lines("[4,|,3,1]"), 1);
     cr_assert_eq(count_lines("[3,|,4,0.000,2]"), 1);
@@ -406,7 +404,7 @@ Test(tracejson, a_stolen_child_is_joined_by_its_parent, .timeout = TEST_TIMEOUT)
     put(tracks[0], 31, FILCH__EVENT_JOIN, 0, SLOT, 0);
     put(tracks[0], 31, FILCH__EVENT_RESUME, 0, FIRST_KEY, (uintptr_t) "parent");
     put_end(tracks[0], 40, FIRST_KEY, 0);
-    session_write(0, false);
+    session_write(0);
     check_nesting();
     cr_assert_eq(
         count_lines("\"name\":\"0x77\"|\"id\":2,\"n\":0,\"end\":\"done\",\"status\":0,\"stolen\":true,\"parent\":1}"),
@@ -426,7 +424,7 @@ Test(tracejson, a_child_that_was_not_stolen_is_told_of_where_somebody_waited, .t
     put_end(track, 40, FIRST_KEY, 0);
     put(track, 50, FILCH__EVENT_FORKED, 0, 0, 0); /* of a task whose beginning is lost */
     put(track, 50, FILCH__EVENT_MERGED, 0, 0, 0);
-    session_write(0, false);
+    session_write(0);
     cr_assert_eq(count_lines("[7,|,1,0.000,0.000,0.000,0.000]"), 1);
     cr_assert_eq(count_lines("[7,"), 1);
     session_end(&track, 1);
@@ -450,7 +448,7 @@ Test(tracejson, a_thread_outside_has_a_time_of_its_own, .timeout = TEST_TIMEOUT)
     put(tracks[0], 2000, FILCH__EVENT_OUTSIDE, 0, 0, 0);
     put(tracks[0], 8000, FILCH__EVENT_OUTSIDE, 0, 1, 0);
     put(tracks[0], 9000, FILCH__EVENT_COMPLETE, 0, FIRST_KEY + 64, 0);
-    session_write(0, false);
+    session_write(0);
     cr_assert_eq(count_lines("[1,|,1,%u,null,0]", tracks[0]->number), 1);
     cr_assert_eq(count_lines("\"cat\":\"outside\",\"name\":\"own time\""), 2);
     cr_assert_eq(count_lines("\"cat\":\"outside\",\"name\":\"wait\""), 1);
@@ -472,13 +470,13 @@ Test(tracejson, a_flight_recorder_keeps_the_last_and_counts_the_rest, .timeout =
         put(tracks[0], i / 4, FILCH__EVENT_START, 0, FIRST_KEY, (uintptr_t)(i == TASKS - 1 ? "last" : "task"));
         put_end(tracks[0], i / 4, FIRST_KEY, 0);
     }
-    session_write(0, true);
+    session_write(UINT64_MAX);
     unsigned long long dropped = 0;
     must(sscanf(strstr(text, "\"dropped\":"), "\"dropped\":%llu", &dropped) == 1);
     cr_assert_eq(dropped, 3 * TASKS - ((1 << 15) - 1));
     cr_assert_eq(count_lines("\"cat\":\"task\",\"name\":\"last\""), 1);
     cr_assert_eq(count_lines("\"cat\":\"task\""), ((1 << 15) - 1) / 3 + 1, "the first of them has lost its start");
-    session_write(1, true); /* nanosecond */
+    session_write(1); /* nanosecond */
     must(sscanf(strstr(text, "\"dropped\":"), "\"dropped\":%llu", &dropped) == 1);
     cr_assert_eq(dropped, 3 * TASKS);
     cr_assert_eq(count_lines("\"cat\":\"task\""), 0);
@@ -492,7 +490,7 @@ Test(tracejson, a_running_session_is_written_as_it_is, .timeout = TEST_TIMEOUT)
     put_start(tracks[0], 10, FIRST_KEY, "seen");
     filch__trace_put(tracks[0], filch__os_ticks() + ((uint64_t)1 << 50), FILCH__EVENT_START, 0, 0, FIRST_KEY + 64,
                      (uintptr_t) "of the future");
-    session_write(0, false);
+    session_write(0);
     cr_assert_eq(count_lines("\"name\":\"seen\"|\"end\":\"gone\""), 1);
     cr_assert_eq(count_lines("of the future"), 0);
     session_end(tracks, 1);

@@ -18,8 +18,6 @@ MUTANTS = [
              filch__pool_tell_closer(pool);
          if (filch__unlikely(phase == FILCH__POOL_CLOSED))
              filch__pool_settle(pool);
-         if (filch__unlikely(filch__load_relaxed(&pool->start_failed)))
-             filch__crew_drop_stranded(pool, NULL);
          filch__sub_acq_rel(&pool->wakers, 1);""",
       """filch__enqueue(pool, future);
          filch__sub_seq_cst(&pool->held, 1);
