@@ -116,6 +116,7 @@ static bool take(struct filch_completions *completions, struct filch_future **re
     while (filch__inject_has_items(&completions->queue)) {
         if (filch__inject_take(&completions->queue, &link, 1)) {
             *ret_future = filch__container_of(link, struct filch_future, priv.link);
+            filch__watch_awaited(*ret_future);
             return true;
         }
         filch__os_yield(); /* another reader is at it, or a completer is about to link */
@@ -143,10 +144,8 @@ int filch_completions_next(struct filch_completions *completions, uint64_t deadl
     if (!completions || !ret_future)
         return -EINVAL;
     for (;;) {
-        if (take(completions, ret_future) || take_after_clearing(completions, ret_future)) {
-            filch__watch_awaited(*ret_future);
+        if (take(completions, ret_future) || take_after_clearing(completions, ret_future))
             return 0;
-        }
         if (filch__deadline_past(deadline_ns))
             return -ETIMEDOUT;
         struct filch__wait wait;

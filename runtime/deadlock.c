@@ -87,12 +87,9 @@ static bool report(struct filch__sleepers *all, size_t count, struct filch_deadl
 static uint64_t ended(const struct filch_pool *pool)
 {
     uint64_t count = filch__load_acquire(&pool->outside_run) + filch__load_acquire(&pool->outside_dropped);
-    for (size_t i = 0; i < FILCH_WORKERS_MAX; i++) {
-        const struct filch__worker *worker = filch__load_acquire(&pool->worker[i]);
-        if (!worker)
-            break;
+    const struct filch__worker *worker;
+    for (size_t i = 0; (worker = filch__pool_worker(pool, i)) != NULL; i++)
         count += filch__load_acquire(&worker->count.run) + filch__load_acquire(&worker->count.dropped);
-    }
     return count;
 }
 

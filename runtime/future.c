@@ -139,9 +139,8 @@ static int wait_for_group(const struct set *set, size_t count, uint64_t deadline
 {
     struct filch__wait wait;
     uint32_t ended = 0, undone = 0;
-    wait.on = set->pointers ? (struct filch__wait_on){.kind = FILCH__ON_ALL, .target = set->pointers, .count = count}
-                            : (struct filch__wait_on){
-                                  .kind = FILCH__ON_ALL, .target = set->first, .count = count, .stride = set->stride};
+    const void *target = set->pointers ? (const void *)set->pointers : set->first;
+    wait.on = (struct filch__wait_on){.kind = FILCH__ON_ALL, .target = target, .count = count, .stride = set->stride};
     int r = filch__wait_begin(&wait, (uint32_t)count, FILCH__WAITER_ALL, deadline_ns, NULL);
     if (r)
         return r;

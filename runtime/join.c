@@ -228,9 +228,10 @@ int filch__fork_sync_slow(struct filch__forks *forks, struct filch__slot *slot)
     }
     bool share = filch__forkstack_is_asked(stack) && can_be_seen(strand_of(stack)); /* by a thief that looks on */
     if (filch__forkstack_sync(stack, slot, share) == FILCH__SYNC_OWN) {
-        if (filch__watches_forks(stack))
-            run_watched(stack, slot);
-        return filch__watches_forks(stack);
+        if (!filch__watches_forks(stack))
+            return false;
+        run_watched(stack, slot);
+        return true;
     }
     join(stack, slot);
     return true;

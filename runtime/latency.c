@@ -15,11 +15,8 @@ int filch_pool_get_histogram(const struct filch_pool *pool, enum filch_latency l
     if (filch__pool_stale(pool))
         return -ESTALE;
     memset(ret_histogram, 0, size);
-    for (size_t i = 0; i < FILCH_WORKERS_MAX; i++) {
-        const struct filch__worker *worker = filch__load_acquire(&pool->worker[i]);
-        if (!worker)
-            break;
+    const struct filch__worker *worker;
+    for (size_t i = 0; (worker = filch__pool_worker(pool, i)) != NULL; i++)
         filch__histogram_merge(ret_histogram, &worker->meters->latency[latency]);
-    }
     return 0;
 }

@@ -4,6 +4,7 @@
 #include "metrics.h"
 #include "pool.h"
 #include "symbols.h"
+#include "watchdog.h"
 
 #include <filch/metrics.h>
 
@@ -119,42 +120,25 @@ static bool answer_rows(FILE *out, void (*look)(struct filch_pool *pool, void *r
 
 /* ---- workers ---- */
 
-/* What a worker runs, as far as somebody beside it can see: the task is only an address here. */
-struct look {
-    const void *task;
-    const char *label;
-    filch_fn *fn;
-    uint64_t changes; /* counts with each stretch of a task on this worker */
-};
-
-static uint64_t changes_of(const struct filch__counters *count)
+static struct filch__seen_body look_at(const struct filch__worker *worker)
 {
-    return filch__load_acquire(&count->run) + filch__load_acquire(&count->suspensions) +
-           filch__load_acquire(&count->resumed) + filch__load_acquire(&count->blocked_waits);
-}
-
-static struct look look_at(const struct filch__worker *worker)
-{
-    struct look look = {.task = NULL};
+    struct filch__seen_body body = filch__worker_body(worker);
     for (int tries = 0; tries < 3; tries++) {
-        const struct filch__strand *strand = filch__load_acquire(&worker->running); /* shows the strand */
-        look.changes = changes_of(&worker->count);
-        look.task = strand ? filch__load_acquire(&strand->task) : NULL;
-        look.label = strand ? filch__load_acquire(&strand->label) : NULL;
-        look.fn = strand ? filch__load_acquire(&strand->fn) : NULL;
-        if (!strand || (look.task == filch__load_relaxed(&strand->task) && look.changes == changes_of(&worker->count)))
-            break; /* else it went on meanwhile: once more */
+        struct filch__seen_body again = filch__worker_body(worker);
+        if (filch__body_is_same(&body, &again))
+            break;
+        body = again; /* it went on meanwhile */
     }
-    return look;
+    return body;
 }
 
 /* For how long at least: since the first of the looks that saw the same. */
-static uint64_t seen_for_ns(struct filch__worker *worker, const struct look *look)
+static uint64_t seen_for_ns(struct filch__sight *sight, const struct filch__seen_body *body)
 {
     uint64_t now_ns = filch__os_now_ns();
-    if (worker->seen.task != look->task || worker->seen.changes != look->changes)
-        worker->seen = (struct filch__seen){look->task, look->changes, now_ns};
-    return now_ns - worker->seen.since_ns;
+    if (!filch__body_is_same(&sight->body, body))
+        *sight = (struct filch__sight){.body = *body, .since_ns = now_ns};
+    return now_ns - sight->since_ns;
 }
 
 static void see_workers(struct filch_pool *pool, void *rows)
@@ -165,12 +149,12 @@ static void see_workers(struct filch_pool *pool, void *rows)
         struct filch__worker *worker = pool->worker[i];
         if (!worker->in_table)
             continue; /* its thread has ended */
-        struct look look = look_at(worker);
-        struct row row = {.worker = worker->id, .for_ns = seen_for_ns(worker, &look)};
+        struct filch__seen_body body = look_at(worker);
+        struct row row = {.worker = worker->id, .for_ns = seen_for_ns(&worker->live_sight, &body)};
         row.count = filch__deque_size(&worker->deque) + filch__handful_size(&worker->handful);
         row.blocked = filch__load_relaxed(&worker->blocked);
-        if (look.task)
-            set_task(&row, look.label, look.fn);
+        if (body.task)
+            set_task(&row, body.label, body.fn);
         add_row(rows, &row);
     }
     filch__unlock(&pool->lock);

@@ -103,8 +103,7 @@ void filch__sleepers_close(struct filch__sleepers *all)
     const struct filch_allocator *allocator = &all->pool->allocator;
     if (all->sleepers)
         allocator->free(allocator->ctx, all->sleepers, all->room * sizeof *all->sleepers);
-    if (all->graph.allocator)
-        filch__waitgraph_close(&all->graph);
+    filch__waitgraph_close(&all->graph);
 }
 
 /* ---- pass 2: edges ---- */

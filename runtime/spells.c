@@ -34,13 +34,10 @@ void filch__worker_turn_kept(struct filch__worker *worker)
 
 static filch__cold void mark_all(struct filch_pool *pool)
 {
-    for (size_t i = 0; i < FILCH_WORKERS_MAX; i++) {
-        struct filch__worker *worker = filch__load_acquire(&pool->worker[i]);
-        if (!worker)
-            break;
+    struct filch__worker *worker;
+    for (size_t i = 0; (worker = filch__pool_worker(pool, i)) != NULL; i++)
         if (filch__meters_ran_out(worker->meters))
             filch__sub_relaxed(&pool->kept, 1);
-    }
 }
 
 void filch__pool_ran_out(struct filch_pool *pool)

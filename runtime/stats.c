@@ -39,10 +39,8 @@ static void add_spells(struct filch_pool_stats *stats, const struct filch__worke
 static void collect(struct filch_pool *pool, struct filch_pool_stats *stats)
 {
     memset(stats, 0, sizeof *stats);
-    for (size_t i = 0; i < FILCH_WORKERS_MAX; i++) {
-        const struct filch__worker *worker = filch__load_acquire(&pool->worker[i]);
-        if (!worker)
-            break;
+    const struct filch__worker *worker;
+    for (size_t i = 0; (worker = filch__pool_worker(pool, i)) != NULL; i++) {
         add_worker(stats, worker);
         add_spells(stats, worker);
     }
@@ -90,7 +88,8 @@ int filch_pool_get_stats(const struct filch_pool *pool, struct filch_pool_stats 
 static void print_spells(FILE *out, const struct filch_pool_stats *stats)
 {
     const uint64_t rest = stats->search_ns + stats->parked_ns + stats->permit_ns + stats->blocked_ns;
-    fprintf(out, "  workers: %.3f s busy, %.3f s searching, %.3f s parked, %.3f s waiting for a permit, %.3f s blocked\n",
+    fprintf(out,
+            "  workers: %.3f s busy, %.3f s searching, %.3f s parked, %.3f s waiting for a permit, %.3f s blocked\n",
             (double)(stats->lifetime_ns - rest) / 1e9, (double)stats->search_ns / 1e9, (double)stats->parked_ns / 1e9,
             (double)stats->permit_ns / 1e9, (double)stats->blocked_ns / 1e9);
 }
@@ -214,8 +213,7 @@ int filch_pool_dump(const struct filch_pool *pool, FILE *out)
     struct filch_pool_stats stats;
     collect(it, &stats);
     fprintf(out, "pool \"%s\" (%s): %u running of at most %u, %u workers (at least %u kept)\n", it->name,
-            filch__pool_phase_name(it), stats.running, stats.max_concurrency, stats.workers,
-            stats.min_workers);
+            filch__pool_phase_name(it), stats.running, stats.max_concurrency, stats.workers, stats.min_workers);
     fprintf(out, "  %llu submitted, %llu run, %llu dropped, %llu queued, %llu waiting on %llu stacks\n",
             (unsigned long long)stats.submitted, (unsigned long long)stats.run, (unsigned long long)stats.dropped,
             (unsigned long long)stats.queue_depth, (unsigned long long)stats.suspended,
@@ -231,12 +229,9 @@ int filch_pool_dump(const struct filch_pool *pool, FILE *out)
     if (it->config.stuck_after_ns)
         fprintf(out, "  %llu ran for too long, %llu deadlocks\n", (unsigned long long)stats.long_running,
                 (unsigned long long)stats.deadlocks);
-    for (size_t i = 0; i < FILCH_WORKERS_MAX; i++) {
-        struct filch__worker *worker = filch__load_acquire(&it->worker[i]);
-        if (!worker)
-            break;
+    struct filch__worker *worker;
+    for (size_t i = 0; (worker = filch__pool_worker(it, i)) != NULL; i++)
         print_worker(out, worker);
-    }
     filch__pool_visit(it, print_waiting, &(struct dump){it, out});
     return ferror(out) ? -EIO : 0;
 }

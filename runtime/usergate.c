@@ -59,9 +59,9 @@ static filch__noinline int enter_line(struct filch_gate *gate, uint64_t deadline
 {
     struct filch__wait wait;
     struct filch__permit_node node;
-    uint64_t since_ns = filch__watch_now();
     if (filch__deadline_past(deadline_ns))
         return -ETIMEDOUT;
+    uint64_t since_ns = filch__watch_now();
     wait.on = (struct filch__wait_on){.kind = FILCH__ON_GATE, .target = gate};
     int r = filch__wait_begin(&wait, 1, 0, deadline_ns, NULL);
     if (r)

@@ -193,16 +193,17 @@ static inline void filch__watch_label(struct filch__strand *strand)
         filch__watch_label_slow(strand);
 }
 
-/* What the calling thread runs has waited for `future`, which is done; or completes a promise. */
+/* What the calling thread runs has waited for `future`, which is done. */
 static inline void filch__watch_awaited(const struct filch_future *future)
 {
     if (filch__watches_trace())
         filch__watch_event_slow(FILCH__EVENT_AWAITED, (uintptr_t)future);
 }
 
+/* It is about to complete a promise: told of before others go on for it. One that is done, or none, stays as it is. */
 static inline void filch__watch_complete(const struct filch_future *promise)
 {
-    if (filch__watches_trace())
+    if (filch__watches_trace() && filch__future_phase(promise) == FILCH__PROMISE)
         filch__watch_event_slow(FILCH__EVENT_COMPLETE, (uintptr_t)promise);
 }
 

@@ -25,7 +25,24 @@ static void wind(struct filch_pool *pool)
 
 /* ---- bodies that run for long ---- */
 
-static bool is_same(const struct filch__sight *a, const struct filch__sight *b)
+static struct filch__seen_body body_on(const struct filch__strand *strand, uint64_t ended)
+{
+    return (struct filch__seen_body){.strand = strand,
+                                     .task = filch__load_relaxed(&strand->task),
+                                     .label = filch__load_relaxed(&strand->label),
+                                     .fn = filch__load_relaxed(&strand->fn),
+                                     .ended = ended,
+                                     .stretch = filch__load_relaxed(&strand->stretch)};
+}
+
+struct filch__seen_body filch__worker_body(const struct filch__worker *worker)
+{
+    const struct filch__strand *strand = filch__load_acquire(&worker->running); /* shows the strand */
+    uint64_t ended = filch__load_relaxed(&worker->count.run) + filch__load_relaxed(&worker->count.stolen_children);
+    return strand ? body_on(strand, ended) : (struct filch__seen_body){.strand = NULL};
+}
+
+bool filch__body_is_same(const struct filch__seen_body *a, const struct filch__seen_body *b)
 {
     return a->strand == b->strand && a->task == b->task && a->label == b->label && a->fn == b->fn &&
            a->ended == b->ended && a->stretch == b->stretch;
@@ -36,7 +53,7 @@ static void report(struct filch_pool *pool, struct filch__sight *sight, uint64_t
     filch__store_relaxed(&sight->reported, 1);
     filch__add_relaxed(&pool->watchdog.long_running, 1);
     filch__lock(&pool->keeper.lock);
-    pool->stuck = (struct filch_stuck){.name = sight->label, .fn = sight->fn, .running_ns = running_ns};
+    pool->stuck = (struct filch_stuck){.name = sight->body.label, .fn = sight->body.fn, .running_ns = running_ns};
     filch__unlock(&pool->keeper.lock);
     filch__watch_stuck();
     if (pool->config.stuck)
@@ -45,49 +62,30 @@ static void report(struct filch_pool *pool, struct filch__sight *sight, uint64_t
 
 /* What is read here may be of two bodies, one after the other; then the next look sees another one, and it is not taken
  * for one that runs for long. */
-static void look_at(struct filch_pool *pool, struct filch__sight *before, const struct filch__strand *strand,
-                    uint64_t ended)
+static void look_at(struct filch_pool *pool, struct filch__sight *before, struct filch__seen_body body)
 {
     uint64_t now_ns = filch__os_now_ns();
-    struct filch__sight sight = {.strand = strand,
-                                 .task = filch__load_relaxed(&strand->task),
-                                 .label = filch__load_relaxed(&strand->label),
-                                 .fn = filch__load_relaxed(&strand->fn),
-                                 .ended = ended,
-                                 .stretch = filch__load_relaxed(&strand->stretch),
-                                 .since_ns = now_ns};
-    if (sight.stretch % 2) /* it waits */
-        sight.task = NULL;
-    if (!is_same(&sight, before)) {
+    if (body.stretch % 2) /* it waits */
+        body.task = NULL;
+    if (!filch__body_is_same(&body, &before->body)) {
+        before->body = body;
         filch__store_relaxed(&before->reported, 0);
-        before->strand = sight.strand;
-        before->task = sight.task;
-        before->label = sight.label;
-        before->fn = sight.fn;
-        before->ended = sight.ended;
-        before->stretch = sight.stretch;
         filch__store_relaxed(&before->since_ns, now_ns);
-    } else if (sight.task && !before->reported && now_ns - before->since_ns >= patience_ns(pool)) {
+    } else if (body.task && !before->reported && now_ns - before->since_ns >= patience_ns(pool)) {
         report(pool, before, now_ns - before->since_ns);
     }
 }
 
 static void look_at_bodies(struct filch_pool *pool)
 {
-    for (size_t i = 0; i < FILCH_WORKERS_MAX; i++) {
-        struct filch__worker *worker = filch__load_acquire(&pool->worker[i]);
-        if (!worker)
-            break;
-        const struct filch__strand *strand = filch__load_acquire(&worker->running); /* shows the strand */
-        if (strand)
-            look_at(pool, &worker->sight, strand,
-                    filch__load_relaxed(&worker->count.run) + filch__load_relaxed(&worker->count.stolen_children));
-    }
+    struct filch__worker *worker;
+    for (size_t i = 0; (worker = filch__pool_worker(pool, i)) != NULL; i++)
+        look_at(pool, &worker->sight, filch__worker_body(worker));
     filch__lock(&pool->lock);
     struct filch__caller *caller = pool->callers;
     filch__unlock(&pool->lock);
     for (; caller; caller = caller->next)
-        look_at(pool, &caller->sight, &caller->strand, 0);
+        look_at(pool, &caller->sight, body_on(&caller->strand, 0));
 }
 
 uint64_t filch__sight_running_ns(const struct filch__sight *sight)

@@ -53,6 +53,11 @@ static inline void filch__watchdog_rouse(struct filch_pool *pool)
         filch__watchdog_rouse_slow(pool);
 }
 
+/* What runs there at the moment, as far as somebody beside it can see: it may be of two bodies, one after the other. The strand
+ * is NULL where nothing has run yet. */
+struct filch__seen_body filch__worker_body(const struct filch__worker *worker);
+bool filch__body_is_same(const struct filch__seen_body *a, const struct filch__seen_body *b);
+
 /* For dumps: how long, at least, what is seen there has been running, if that is too long; else 0. */
 uint64_t filch__sight_running_ns(const struct filch__sight *sight);
 

@@ -118,16 +118,21 @@ struct filch__waits {
     uint64_t begun, ended;
 };
 
-/* ---- what the watchdog has seen (watchdog.h) ---- */
+/* ---- what the watchdog (watchdog.h) and the live view (liveanswers.c) have seen ---- */
 
-/* A body that runs, by what changes when another one does. The timekeeper's; dumps read the last two. */
-struct filch__sight {
+/* A body that runs, by what changes when another one does: nobody takes the time at a start for those who look on. */
+struct filch__seen_body {
     const struct filch__strand *strand;
     const struct filch_future *task; /* NULL: none runs */
     const char *label;
     filch_fn *fn;
     uint64_t ended; /* bodies before it */
     uint32_t stretch;
+};
+
+/* The looker's own: the live view's, or the timekeeper's, of which dumps read the last two. */
+struct filch__sight {
+    struct filch__seen_body body;
     uint32_t reported;
     uint64_t since_ns;
 };
@@ -153,14 +158,6 @@ enum { FILCH__CACHE_STRANDS = 32 };
 struct filch__counters {
     uint64_t run, dropped, submitted, stolen, failed_steals, parks, suspensions, blocked_waits, gate_waits, resumed;
     uint64_t stolen_children, taken_back, forced;
-};
-
-/* What the live view (liveanswers.c) saw a worker run when it looked, and since when. Nobody takes the time at a task's
- * start for it. */
-struct filch__seen {
-    const void *task;
-    uint64_t changes;
-    uint64_t since_ns;
 };
 
 /* A stolen child, and whose it was. */
@@ -205,8 +202,7 @@ struct filch__worker {
     uint32_t idle_next;
     struct filch__deque deque;
     struct filch__handful handful; /* from the entry queue */
-    struct filch__seen seen;       /* the live view's only */
-    struct filch__sight sight;
+    struct filch__sight sight, live_sight;
 };
 
 /* ---- one pool ---- */
@@ -432,6 +428,12 @@ struct filch__waits filch__pool_waits(const struct filch_pool *pool);
 static inline bool filch__pool_stale(const struct filch_pool *pool)
 {
     return filch__unlikely(pool->generation != filch__load_relaxed(&filch__generation));
+}
+
+/* For who holds no lock: the worker of this id, as it was shown; NULL: there are no more. */
+static inline struct filch__worker *filch__pool_worker(const struct filch_pool *pool, size_t id)
+{
+    return id < FILCH_WORKERS_MAX ? filch__load_acquire(&pool->worker[id]) : NULL;
 }
 
 /* Is the scope of the record's task cancelled, so that the task is to stop, or not to start? */

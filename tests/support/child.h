@@ -53,6 +53,17 @@ static inline const char *child_emulator(void)
     return emulator && *emulator ? emulator : NULL;
 }
 
+/* In a child: become the program that argv[1] names; argv[0] is left for the emulator. child_exec adds that, and the end. */
+static inline void child_execv(const char **argv)
+{
+    if (!(argv[0] = child_emulator()))
+        argv++;
+    execv(argv[0], (char **)(uintptr_t)argv);
+    _exit(127);
+}
+
+#define child_exec(...) child_execv((const char *[]){NULL, __VA_ARGS__, NULL})
+
 /* In the child: output into the pipe, an end by alarm, no orphan. */
 static inline void child_prepare(const int pipe_fds[2])
 {
@@ -76,11 +87,7 @@ static inline void child_run(struct child *child, const char *program, const cha
         child_prepare(fds);
         if (setting)
             putenv((char *)(uintptr_t)setting);
-        if (child_emulator())
-            execl(child_emulator(), child_emulator(), program, argument, (char *)NULL);
-        else
-            execl(program, program, argument, (char *)NULL);
-        _exit(127);
+        child_exec(program, argument);
     }
     close(fds[1]);
     child_collect(child, pid, fds[0]);

@@ -48,17 +48,11 @@ static inline void note(void *ctx, const struct filch_deadlock *deadlock)
         (void)filch_cancel(circle->broken);
 }
 
-static const struct filch_pool_config as_is;
-
-static inline void circle_begin(struct circle *circle, struct filch_pool_config config)
+static inline void circle_begin(struct circle *circle)
 {
     memset(circle, 0, sizeof *circle);
-    config.stuck_after_ns = FILCH_MS(1);
-    config.deadlock = note;
-    config.ctx = circle;
-    if (!config.max_concurrency)
-        config.max_concurrency = 2;
-    circle->pool = pool_open(&config);
+    circle->pool = pool_open(&(struct filch_pool_config){
+        .max_concurrency = 2, .stuck_after_ns = FILCH_MS(1), .deadlock = note, .ctx = circle});
     filch_promise_init(&circle->promise);
 }
 
@@ -85,6 +79,21 @@ static inline void add_with(struct circle *circle, int i, filch_fn *wait, struct
 static inline void add(struct circle *circle, int i, filch_fn *wait)
 {
     add_with(circle, i, wait, (struct filch_task_options){.flags = 0});
+}
+
+/* One that waits behind another. */
+static inline void add_after(struct circle *circle, int i, filch_fn *wait, struct filch_future *first)
+{
+    add_with(circle, i, wait,
+             (struct filch_task_options){.after = (struct filch_future *const[]){first}, .after_count = 1});
+}
+
+/* A circle with its first two. */
+static inline void circle_of(struct circle *circle, filch_fn *a, filch_fn *b)
+{
+    circle_begin(circle);
+    add(circle, 0, a);
+    add(circle, 1, b);
 }
 
 static inline struct filch_future *future_of(struct circle *circle, int i)

@@ -75,6 +75,42 @@ static void do_queue(const char *name, long count)
     }
 }
 
+/* A graph of two tasks of the same name, one after the other. */
+static struct held steps[2];
+static struct filch_future walk;
+static const char *step_name;
+
+static int run_steps(void *data)
+{
+    struct filch_graph *graph;
+    size_t nodes[2];
+    (void)data;
+    must(filch_graph_open(&graph, NULL) == 0);
+    for (int i = 0; i < 2; i++)
+        must(filch_graph_add(graph, hold, &steps[i], &(struct filch_graph_task){.name = step_name}, &nodes[i]) == 0);
+    must(filch_graph_edge(graph, nodes[0], nodes[1]) == 0 && filch_graph_run(NULL, graph) == 0);
+    return filch_graph_close(graph);
+}
+
+/* The first one runs. */
+static void do_steps(const char *name, long unused)
+{
+    (void)unused;
+    step_name = static_name(name);
+    for (int i = 0; i < 2; i++)
+        held_init(&steps[i]);
+    must(filch_submit(newest(), &walk, run_steps, NULL) == 0);
+    sem_take(&steps[0].began);
+}
+
+/* The second one does. */
+static void do_step(const char *name, long unused)
+{
+    (void)name, (void)unused;
+    sem_post(&steps[0].go);
+    sem_take(&steps[1].began);
+}
+
 static void do_release(const char *name, long unused)
 {
     (void)name, (void)unused;
@@ -82,6 +118,10 @@ static void do_release(const char *name, long unused)
         held_end(&held[--held_count]);
     while (queued_count > 0)
         must(filch_wait(&queued[--queued_count]) == 0);
+    if (step_name) {
+        sem_post(&steps[1].go);
+        must(filch_wait(&walk) == 0);
+    }
     atomic_store(&hang_on, 0);
 }
 
@@ -149,9 +189,9 @@ static void do_fork(const char *name, long unused)
 static const struct {
     const char *name;
     void (*run)(const char *word, long number);
-} commands[] = {{"open", do_open},   {"close", do_close},     {"hold", do_hold},
-                {"queue", do_queue}, {"release", do_release}, {"stick", do_stick},
-                {"churn", do_churn}, {"exit", do_exit},       {"fork", do_fork}};
+} commands[] = {{"open", do_open},       {"close", do_close}, {"hold", do_hold},   {"queue", do_queue},
+                {"release", do_release}, {"stick", do_stick}, {"churn", do_churn}, {"exit", do_exit},
+                {"fork", do_fork},       {"steps", do_steps}, {"step", do_step}};
 
 int main(void)
 {

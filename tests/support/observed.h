@@ -42,11 +42,7 @@ static inline void observed_start(struct observed *observed, const char *live, m
         unsetenv("FILCH_LIVE");
         if (live)
             setenv("FILCH_LIVE", live, 1);
-        if (child_emulator())
-            execl(child_emulator(), child_emulator(), FILCH_OBSERVED, (char *)NULL);
-        else
-            execl(FILCH_OBSERVED, FILCH_OBSERVED, (char *)NULL);
-        _exit(127);
+        child_exec(FILCH_OBSERVED);
     }
     close(in[0]);
     close(out[1]);

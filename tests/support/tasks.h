@@ -55,6 +55,16 @@ static inline struct filch_pool_stats stats_of(const struct filch_pool *pool)
     return stats;
 }
 
+/* What is dumped of the pool, to be freed. Inlined, gcc 12 takes what is found in it for a pointer to `text` itself. */
+static __attribute__((noinline, unused)) char *dump_of(const struct filch_pool *pool)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    must(out != NULL && filch_pool_dump(pool, out) == 0 && fclose(out) == 0);
+    return text;
+}
+
 /* Drain, close and free; afterwards the counters must add up: what was accepted has run or was dropped. */
 static inline void pool_end(struct filch_pool *pool)
 {
@@ -191,6 +201,16 @@ static inline void meet_all(struct filch_pool *pool, unsigned count)
     for (unsigned i = 0; i < count; i++)
         must(filch_wait(&futures[i]) == 0);
     free(futures);
+}
+
+/* ---- texts ---- */
+
+static inline unsigned occurrences(const char *text, const char *what)
+{
+    unsigned count = 0;
+    for (const char *at = text; (at = strstr(at, what)); at++)
+        count++;
+    return count;
 }
 
 /* ---- threads ---- */

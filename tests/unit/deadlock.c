@@ -28,14 +28,19 @@ static void check_entry(const struct circle *circle, const char *name, const cha
 }
 
 /* Found and broken by the callback: `a` is cancelled, the others go on. */
-static void play_out(struct circle *circle, int tasks)
+static void await_break(struct circle *circle)
 {
     circle->broken = future_of(circle, 0);
-    circle->others = (uint64_t)tasks - 1;
     atomic_store(&circle->go, 1);
-    for (int i = 0; i < tasks; i++)
+    cr_assert_eq(filch_wait(future_of(circle, 0)), -ECANCELED);
+}
+
+static void play_out(struct circle *circle, int tasks)
+{
+    circle->others = (uint64_t)tasks - 1;
+    await_break(circle);
+    for (int i = 1; i < tasks; i++)
         (void)filch_wait(future_of(circle, i));
-    cr_assert_eq(filch_status(future_of(circle, 0)), -ECANCELED);
     cr_assert_eq(atomic_load(&circle->found), 1);
     cr_assert_eq(stats_of(circle->pool).deadlocks, 1);
     cr_assert_eq(circle->count, (size_t)tasks);
@@ -46,9 +51,7 @@ static void play_out(struct circle *circle, int tasks)
 Test(deadlock, two_that_wait_for_each_other, .timeout = TEST_TIMEOUT)
 {
     static struct circle circle;
-    circle_begin(&circle, as_is);
-    add(&circle, 0, wait_for_b);
-    add(&circle, 1, wait_for_a);
+    circle_of(&circle, wait_for_b, wait_for_a);
     play_out(&circle, 2);
     check_wait(&circle, "a", FILCH_WAITS_FOR_TASK, "b");
     check_wait(&circle, "b", FILCH_WAITS_FOR_TASK, "a");
@@ -60,9 +63,7 @@ Test(deadlock, two_that_wait_for_each_other, .timeout = TEST_TIMEOUT)
 Test(deadlock, three_and_one_behind_them, .timeout = TEST_TIMEOUT)
 {
     static struct circle circle;
-    circle_begin(&circle, as_is);
-    add(&circle, 0, wait_for_b);
-    add(&circle, 1, wait_for_c);
+    circle_of(&circle, wait_for_b, wait_for_c);
     add(&circle, 2, wait_for_a);
     add(&circle, 3, wait_for_b);
     play_out(&circle, 4);
@@ -76,7 +77,7 @@ Test(deadlock, three_and_one_behind_them, .timeout = TEST_TIMEOUT)
 Test(deadlock, threads_of_their_own, .timeout = TEST_TIMEOUT)
 {
     static struct circle circle;
-    circle_begin(&circle, as_is);
+    circle_begin(&circle);
     add_with(&circle, 0, wait_for_b, (struct filch_task_options){.flags = FILCH_TASK_OWN_THREAD});
     add_with(&circle, 1, wait_for_a, (struct filch_task_options){.flags = FILCH_TASK_OWN_THREAD});
     play_out(&circle, 2);
@@ -96,9 +97,7 @@ static int wait_for_b_c_d(void *data)
 Test(deadlock, one_that_waits_for_all, .timeout = TEST_TIMEOUT)
 {
     static struct circle circle;
-    circle_begin(&circle, as_is);
-    add(&circle, 0, wait_for_b_c_d);
-    add(&circle, 1, wait_for_a);
+    circle_of(&circle, wait_for_b_c_d, wait_for_a);
     add(&circle, 2, wait_for_a);
     atomic_store(&circle.go, 1);
     wait_until(stats_of(circle.pool).suspended == 3);
@@ -121,9 +120,7 @@ static int wait_for_b_or_c(void *data)
 Test(deadlock, one_that_waits_for_any, .timeout = TEST_TIMEOUT)
 {
     static struct circle circle;
-    circle_begin(&circle, as_is);
-    add(&circle, 0, wait_for_b_or_c);
-    add(&circle, 1, wait_for_a);
+    circle_of(&circle, wait_for_b_or_c, wait_for_a);
     add(&circle, 2, wait_for_a);
     play_out(&circle, 3);
     check_wait(&circle, "a", FILCH_WAITS_FOR_ANY, NULL);
@@ -139,7 +136,7 @@ static int close_scope(void *data)
 Test(deadlock, a_scope_whose_member_waits_for_who_closes_it, .timeout = TEST_TIMEOUT)
 {
     static struct circle circle;
-    circle_begin(&circle, as_is);
+    circle_begin(&circle);
     cr_assert_eq(filch_scope_open(&circle.scope, circle.pool, NULL), 0);
     add_with(&circle, 0, wait_for_b, (struct filch_task_options){.scope = &circle.scope});
     add(&circle, 1, close_scope);
@@ -154,7 +151,7 @@ Test(deadlock, a_scope_inside_it, .timeout = TEST_TIMEOUT)
 {
     static struct circle circle;
     struct filch_scope inner;
-    circle_begin(&circle, as_is);
+    circle_begin(&circle);
     cr_assert_eq(filch_scope_open(&circle.scope, circle.pool, NULL), 0);
     cr_assert_eq(filch_scope_open(&inner, circle.pool, &(struct filch_scope_config){.parent = &circle.scope}), 0);
     add_with(&circle, 0, wait_for_b, (struct filch_task_options){.scope = &inner});
@@ -177,15 +174,13 @@ static int run_graph(void *data)
 Test(deadlock, a_graph_whose_node_waits_for_who_waits_for_it, .timeout = TEST_TIMEOUT)
 {
     static struct circle circle;
-    circle_begin(&circle, as_is);
+    circle_begin(&circle);
     cr_assert_eq(filch_graph_open(&circle.graph, NULL), 0);
     cr_assert_eq(filch_graph_add(circle.graph, wait_for_b, &circle, &(struct filch_graph_task){.name = "node"}, NULL),
                  0);
     add(&circle, 0, run_graph);
     add(&circle, 1, wait_for_a);
-    circle.broken = future_of(&circle, 0);
-    atomic_store(&circle.go, 1);
-    cr_assert_eq(filch_wait(future_of(&circle, 0)), -ECANCELED);
+    await_break(&circle);
     cr_assert_eq(circle.count, 3);
     check_wait(&circle, "a", FILCH_WAITS_FOR_GRAPH, "node");
     check_wait(&circle, "node", FILCH_WAITS_FOR_TASK, "b");
@@ -218,12 +213,8 @@ static int run_parent(void *data)
 Test(deadlock, a_stolen_child, .timeout = TEST_TIMEOUT)
 {
     static struct circle circle;
-    circle_begin(&circle, as_is);
-    add(&circle, 0, run_parent);
-    add(&circle, 1, wait_for_a);
-    circle.broken = future_of(&circle, 0);
-    atomic_store(&circle.go, 1);
-    cr_assert_eq(filch_wait(future_of(&circle, 0)), -ECANCELED);
+    circle_of(&circle, run_parent, wait_for_a);
+    await_break(&circle);
     cr_assert_eq(circle.count, 3);
     size_t joins = 0;
     for (size_t i = 0; i < 3; i++)
@@ -238,18 +229,10 @@ Test(deadlock, a_stolen_child, .timeout = TEST_TIMEOUT)
 Test(deadlock, behind_a_task_that_is_held, .timeout = TEST_TIMEOUT)
 {
     static struct circle circle;
-    circle_begin(&circle, as_is);
-    add(&circle, 0, wait_for_c);
-    add(&circle, 1, wait_for_a);
-    add_with(
-        &circle, 3, wait_for_a,
-        (struct filch_task_options){.after = (struct filch_future *const[]){future_of(&circle, 1)}, .after_count = 1});
-    add_with(
-        &circle, 2, wait_for_a,
-        (struct filch_task_options){.after = (struct filch_future *const[]){future_of(&circle, 3)}, .after_count = 1});
-    circle.broken = future_of(&circle, 0);
-    atomic_store(&circle.go, 1);
-    cr_assert_eq(filch_wait(future_of(&circle, 0)), -ECANCELED);
+    circle_of(&circle, wait_for_c, wait_for_a);
+    add_after(&circle, 3, wait_for_a, future_of(&circle, 1));
+    add_after(&circle, 2, wait_for_a, future_of(&circle, 3));
+    await_break(&circle);
     cr_assert_eq(circle.count, 2);
     check_wait(&circle, "a", FILCH_WAITS_FOR_TASK, "c");
     check_entry(&circle, "a", "b");
@@ -272,9 +255,7 @@ static int wait_in_blocking(void *data)
 Test(deadlock, a_wait_in_a_blocking_call_that_begins_when_ticks_rest, .timeout = TEST_TIMEOUT)
 {
     static struct circle circle;
-    circle_begin(&circle, as_is);
-    add(&circle, 0, wait_in_blocking);
-    add(&circle, 1, wait_for_a);
+    circle_of(&circle, wait_in_blocking, wait_for_a);
     atomic_store(&circle.go, 1);
     wait_until(stats_of(circle.pool).suspended == 2 && rests(&circle));
     cr_assert_eq(atomic_load(&circle.found), 0);
@@ -295,7 +276,7 @@ static int run_until_found(void *data)
 Test(deadlock, two_that_wait_while_another_runs, .timeout = TEST_TIMEOUT)
 {
     static struct circle circle;
-    circle_begin(&circle, as_is);
+    circle_begin(&circle);
     circle.broken = future_of(&circle, 0);
     add(&circle, 0, wait_for_b);
     add(&circle, 1, wait_for_a);
@@ -325,9 +306,7 @@ static void run_another(struct circle *circle)
 Test(deadlock, a_set_is_told_once_and_a_larger_one_again, .timeout = TEST_TIMEOUT)
 {
     static struct circle circle;
-    circle_begin(&circle, as_is);
-    add(&circle, 0, wait_for_b);
-    add(&circle, 1, wait_for_a);
+    circle_of(&circle, wait_for_b, wait_for_a);
     atomic_store(&circle.go, 1);
     wait_until(atomic_load(&circle.found) == 1);
     for (int i = 0; i < 5; i++)
@@ -346,20 +325,19 @@ Test(deadlock, a_set_is_told_once_and_a_larger_one_again, .timeout = TEST_TIMEOU
 Test(deadlock, without_a_callback_it_is_counted_and_dumped, .timeout = TEST_TIMEOUT)
 {
     static struct circle circle;
-    circle_begin(&circle, as_is);
+    circle_begin(&circle);
     pool_end(circle.pool);
     circle.pool = pool_open(&(struct filch_pool_config){.max_concurrency = 2, .stuck_after_ns = 1});
     add(&circle, 0, wait_for_b);
     add(&circle, 1, wait_for_a);
     atomic_store(&circle.go, 1);
     wait_until(stats_of(circle.pool).deadlocks == 1);
-    char text[8192];
-    FILE *out = fmemopen(text, sizeof text, "w");
-    must(out != NULL && filch_pool_dump(circle.pool, out) == 0 && fclose(out) == 0);
+    char *text = dump_of(circle.pool);
     cr_assert_not_null(strstr(text, "1 deadlocks"));
     const char *line = strstr(text, "task \"a\" (");
     cr_assert_not_null(line);
     cr_assert_not_null(strstr(line, ", for a task \"b\" ("));
+    free(text);
     cr_assert_eq(filch_cancel(future_of(&circle, 0)), -EINPROGRESS);
     circle_end(&circle, 2);
 }

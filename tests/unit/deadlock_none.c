@@ -22,9 +22,7 @@ static int wait_for_promise(void *data)
 Test(deadlock, a_promise_may_be_kept, .timeout = TEST_TIMEOUT)
 {
     static struct circle circle;
-    circle_begin(&circle, as_is);
-    add(&circle, 0, wait_for_b);
-    add(&circle, 1, wait_for_promise);
+    circle_of(&circle, wait_for_b, wait_for_promise);
     check_nothing(&circle, 2);
     cr_assert_eq(filch_complete(&circle.promise, 0), 0);
     circle_end(&circle, 2);
@@ -42,9 +40,7 @@ static int wait_for_b_or_promise(void *data)
 Test(deadlock, one_of_several_may_be_kept, .timeout = TEST_TIMEOUT)
 {
     static struct circle circle;
-    circle_begin(&circle, as_is);
-    add(&circle, 0, wait_for_b_or_promise);
-    add(&circle, 1, wait_for_a);
+    circle_of(&circle, wait_for_b_or_promise, wait_for_a);
     check_nothing(&circle, 2);
     cr_assert_eq(filch_complete(&circle.promise, 0), 0);
     circle_end(&circle, 2);
@@ -59,9 +55,7 @@ static int wait_for_b_late(void *data)
 Test(deadlock, a_deadline_may_come, .timeout = TEST_TIMEOUT)
 {
     static struct circle circle;
-    circle_begin(&circle, as_is);
-    add(&circle, 0, wait_for_b_late);
-    add(&circle, 1, wait_for_a);
+    circle_of(&circle, wait_for_b_late, wait_for_a);
     check_nothing(&circle, 2);
     cr_assert_eq(filch_cancel(future_of(&circle, 0)), -EINPROGRESS);
     circle_end(&circle, 2);
@@ -70,7 +64,7 @@ Test(deadlock, a_deadline_may_come, .timeout = TEST_TIMEOUT)
 Test(deadlock, a_time_out_may_come, .timeout = TEST_TIMEOUT)
 {
     static struct circle circle;
-    circle_begin(&circle, as_is);
+    circle_begin(&circle);
     add_with(&circle, 0, wait_for_b, (struct filch_task_options){.timeout_ns = FILCH_S(3600)});
     add(&circle, 1, wait_for_a);
     check_nothing(&circle, 2);
@@ -81,7 +75,7 @@ Test(deadlock, a_time_out_may_come, .timeout = TEST_TIMEOUT)
 static void check_scope(const struct filch_scope_config *config)
 {
     static struct circle circle;
-    circle_begin(&circle, as_is);
+    circle_begin(&circle);
     cr_assert_eq(filch_scope_open(&circle.scope, circle.pool, config), 0);
     add_with(&circle, 0, wait_for_b, (struct filch_task_options){.scope = &circle.scope});
     add(&circle, 1, wait_for_a);
@@ -100,8 +94,8 @@ Test(deadlock, a_scope_may_stop_its_tasks, .timeout = TEST_TIMEOUT)
 Test(deadlock, a_task_of_another_pool_may_end, .timeout = TEST_TIMEOUT)
 {
     static struct circle circle, other;
-    circle_begin(&circle, as_is);
-    circle_begin(&other, as_is);
+    circle_begin(&circle);
+    circle_begin(&other);
     struct filch_pool *own = circle.pool;
     add(&circle, 0, wait_for_b);
     circle.pool = other.pool;
@@ -127,7 +121,7 @@ static int enter_gate(void *data)
 Test(deadlock, a_gate_may_be_left, .timeout = TEST_TIMEOUT)
 {
     static struct circle circle;
-    circle_begin(&circle, as_is);
+    circle_begin(&circle);
     circle.gate = gate_of(1);
     cr_assert_eq(filch_gate_enter(circle.gate, 0), 0);
     add(&circle, 0, wait_for_b);
@@ -153,9 +147,7 @@ static int blocking_call(void *data)
 Test(deadlock, a_blocking_call_may_return, .timeout = TEST_TIMEOUT)
 {
     static struct circle circle;
-    circle_begin(&circle, as_is);
-    add(&circle, 0, wait_for_b);
-    add(&circle, 1, blocking_call);
+    circle_of(&circle, wait_for_b, blocking_call);
     check_nothing(&circle, 2);
     atomic_store(&circle.seen, 1);
     circle_end(&circle, 2);
@@ -164,10 +156,9 @@ Test(deadlock, a_blocking_call_may_return, .timeout = TEST_TIMEOUT)
 Test(deadlock, a_held_task_may_begin, .timeout = TEST_TIMEOUT)
 {
     static struct circle circle;
-    circle_begin(&circle, as_is);
+    circle_begin(&circle);
     add(&circle, 0, wait_for_c);
-    add_with(&circle, 2, wait_for_promise,
-             (struct filch_task_options){.after = (struct filch_future *const[]){&circle.promise}, .after_count = 1});
+    add_after(&circle, 2, wait_for_promise, &circle.promise);
     check_nothing(&circle, 1);
     cr_assert_eq(filch_complete(&circle.promise, 0), 0);
     (void)filch_wait(future_of(&circle, 2));

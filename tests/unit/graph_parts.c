@@ -421,10 +421,7 @@ Test(graph_parts, queue_limit_counts_the_run_not_its_tasks, .timeout = TEST_TIME
 
 static int dump_self(void *data)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    must(out != NULL && filch_pool_dump(filch_pool_current(), out) == 0 && fclose(out) == 0);
+    char *text = dump_of(filch_pool_current());
     must(strstr(text, data) != NULL);
     free(text);
     return 0;

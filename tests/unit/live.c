@@ -108,6 +108,21 @@ Test(live, another_task_is_not_taken_for_the_same, .timeout = TEST_TIMEOUT)
     end_well(&observed);
 }
 
+Test(live, nodes_of_a_graph_are_told_apart, .timeout = TEST_TIMEOUT)
+{
+    struct observed observed;
+    observed_start(&observed, "1", 0700);
+    observed_do(&observed, "open batch 1");
+    observed_do(&observed, "steps task");
+    int fd = observed_open(&observed);
+    cr_assert_eq(runs_ns(observed_ask(fd, "workers"), " task\n"), 0);
+    cr_assert(runs_ns(observed_ask(fd, "workers"), " task\n") > 0);
+    observed_do(&observed, "step -");
+    cr_assert_eq(runs_ns(observed_ask(fd, "workers"), " task\n"), 0);
+    close(fd);
+    end_well(&observed);
+}
+
 Test(live, tells_of_stuck_tasks, .timeout = TEST_TIMEOUT)
 {
     struct observed observed;
@@ -406,7 +421,7 @@ Test(live, a_forked_child_does_not_keep_its_parents, .timeout = TEST_TIMEOUT)
     cr_assert_eq(kill(observed.pid, SIGKILL), 0);
     cr_assert_null(observed_read(fd));
     close(fd);
-    wait_until(refuses(observed.path)); /* descriptors of a killed process end in any order */
+    wait_until(refuses(observed.path));     /* descriptors of a killed process end in any order */
     observed_do(&observed, "open child 1"); /* it lives */
     cr_assert_neq(observed.answered, observed.pid);
     char path[108];

@@ -245,14 +245,6 @@ static const char *check_family(const char *at, unsigned *ret_samples)
     return at;
 }
 
-static unsigned occurrences(const char *text, const char *what)
-{
-    unsigned count = 0;
-    for (const char *at = text; (at = strstr(at, what)); at++)
-        count++;
-    return count;
-}
-
 Test(metrics, keep_the_formats_rules, .timeout = TEST_TIMEOUT)
 {
     struct filch_pool *pools[] = {named_pool("one", 1), named_pool("two", 2), named_pool("one", 1)};

@@ -180,17 +180,6 @@ Test(pool, stats_fill_only_what_the_caller_knows, .timeout = TEST_TIMEOUT)
     pool_end(pool);
 }
 
-static char *dump_of(const struct filch_pool *pool)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    must(out != NULL);
-    must(filch_pool_dump(pool, out) == 0);
-    fclose(out);
-    return text;
-}
-
 Test(pool, dump_names_the_pool_and_what_runs, .timeout = TEST_TIMEOUT)
 {
     struct filch_pool *pool = pool_open(&(struct filch_pool_config){.max_concurrency = 2, .name = "dumped"});

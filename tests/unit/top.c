@@ -7,6 +7,12 @@
 #include <sys/ioctl.h>
 #include <termios.h>
 
+static int run_shell(void *command)
+{
+    execl("/bin/sh", "sh", "-c", (char *)command, (char *)NULL);
+    return 127;
+}
+
 /* Run filch-top with this line of arguments. */
 static void run_top(struct child *child, const char *format, ...)
 {
@@ -16,17 +22,7 @@ static void run_top(struct child *child, const char *format, ...)
     vsnprintf(arguments, sizeof arguments, format, values);
     va_end(values);
     snprintf(command, sizeof command, "%s %s %s", child_emulator() ? child_emulator() : "", FILCH_TOP, arguments);
-    int fds[2];
-    must(pipe2(fds, O_CLOEXEC) == 0);
-    pid_t pid = fork();
-    must(pid >= 0);
-    if (pid == 0) {
-        child_prepare(fds);
-        execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-        _exit(127);
-    }
-    close(fds[1]);
-    child_collect(child, pid, fds[0]);
+    child_fork(child, run_shell, command);
 }
 
 static void start_busy(struct observed *observed)
@@ -83,14 +79,6 @@ Test(top, shows_stuck_tasks, .timeout = TEST_TIMEOUT)
     cr_assert(child_exited(&child, 0));
     cr_assert_says(child.output, "  stuck: 1; the last: hanging, noticed after ");
     end_well(&observed);
-}
-
-static unsigned occurrences(const char *text, const char *what)
-{
-    unsigned count = 0;
-    for (const char *at = text; (at = strstr(at, what)); at++)
-        count++;
-    return count;
 }
 
 Test(top, repeats_as_often_as_it_is_told, .timeout = TEST_TIMEOUT)
@@ -182,11 +170,7 @@ static void terminal_start(struct terminal *terminal, const struct observed *obs
         ioctl(terminal->inner, TIOCSCTTY, 0);
         for (int i = 0; i < 3; i++)
             dup2(terminal->inner, i);
-        if (child_emulator())
-            execl(child_emulator(), child_emulator(), FILCH_TOP, "-d", "0.02", pid, (char *)NULL);
-        else
-            execl(FILCH_TOP, FILCH_TOP, "-d", "0.02", pid, (char *)NULL);
-        _exit(127);
+        child_exec(FILCH_TOP, "-d", "0.02", pid);
     }
 }
 

@@ -20,18 +20,10 @@ static char *snapshot(void)
     return text;
 }
 
-static int occurrences(const char *text, const char *word)
-{
-    int count = 0;
-    for (; (text = strstr(text, word)); text++)
-        count++;
-    return count;
-}
-
-static int snapshot_count(const char *word)
+static unsigned snapshot_count(const char *word)
 {
     char *text = snapshot();
-    int count = occurrences(text, word);
+    unsigned count = occurrences(text, word);
     free(text);
     return count;
 }

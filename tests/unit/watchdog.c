@@ -61,12 +61,6 @@ static void submit_named(struct filch_pool *pool, struct filch_future *future, f
     cr_assert_eq(filch_submit_with(pool, future, fn, data, &(struct filch_task_options){.name = name}), 0);
 }
 
-static void dump_to(const struct filch_pool *pool, char *text, size_t size)
-{
-    FILE *out = fmemopen(text, size, "w");
-    must(out != NULL && filch_pool_dump(pool, out) == 0 && fclose(out) == 0);
-}
-
 static int hang(void *data)
 {
     wait_until(atomic_load((atomic_int *)data));
@@ -90,11 +84,11 @@ Test(watchdog, a_long_body_is_named_once, .timeout = TEST_TIMEOUT)
     cr_assert_eq(stats_of(pool).long_running, 1);
     cr_assert_eq(stats_of(pool).stuck, 0);
     cr_assert_eq(filch_pool_available(pool), 0, "it keeps its permit");
-    char text[4096];
-    dump_to(pool, text, sizeof text);
+    char *text = dump_of(pool);
     const char *line = strstr(text, "\"slow\"");
     cr_assert_not_null(line);
     cr_assert_not_null(strstr(line, ", for "));
+    free(text);
     atomic_store(&go, 1);
     cr_assert_eq(filch_wait(&slow), 7);
     pool_end(pool);
