@@ -85,8 +85,9 @@ void filch__pool_visit(struct filch_pool *pool, void (*visit)(struct filch__stra
     filch__unlock(&pool->lock);
     for (; callers; callers = callers->next)
         visit(&callers->strand, ctx);
-    for (size_t i = 0; i < FILCH_WORKERS_MAX && filch__load_acquire(&pool->worker[i]); i++)
-        visit(&pool->worker[i]->native, ctx);
+    struct filch__worker *worker;
+    for (size_t i = 0; (worker = filch__pool_worker(pool, i)) != NULL; i++)
+        visit(&worker->native, ctx);
 }
 
 struct part {
@@ -244,10 +245,8 @@ static void suspend(struct filch__wait *wait)
 struct filch__waits filch__workers_waits(const struct filch_pool *pool)
 {
     struct filch__waits waits = {0};
-    for (size_t i = 0; i < FILCH_WORKERS_MAX; i++) {
-        const struct filch__worker *worker = filch__load_acquire(&pool->worker[i]);
-        if (!worker)
-            break;
+    const struct filch__worker *worker;
+    for (size_t i = 0; (worker = filch__pool_worker(pool, i)) != NULL; i++) {
         waits.ended += filch__load_relaxed(&worker->count.resumed);
         waits.begun +=
             filch__load_relaxed(&worker->count.suspensions) + filch__load_relaxed(&worker->count.blocked_waits);
