@@ -129,14 +129,14 @@ void filch__json_i64(struct filch__json *json, int64_t value)
     filch__json_u64(json, value < 0 ? -(uint64_t)value : (uint64_t)value);
 }
 
-void filch__json_us(struct filch__json *json, uint64_t ns)
+void filch__json_decimal(struct filch__json *json, uint64_t value, unsigned decimals)
 {
-    char text[DIGITS + 4], *end = text + sizeof text;
-    for (int i = 0; i < 3; i++) {
-        *--end = (char)('0' + ns % 10);
-        ns /= 10;
+    char text[DIGITS + 1 + FILCH__DECIMALS_MOST], *end = text + sizeof text;
+    for (unsigned i = 0; i < decimals; i++) {
+        *--end = (char)('0' + value % 10);
+        value /= 10;
     }
     *--end = '.';
-    end = digits_of(ns, end);
+    end = digits_of(value, end);
     filch__json_bytes(json, end, (size_t)(text + sizeof text - end));
 }

@@ -29,12 +29,19 @@ void filch__json_bytes(struct filch__json *json, const char *bytes, size_t count
 void filch__json_string(struct filch__json *json, const char *text); /* in quotes */
 void filch__json_u64(struct filch__json *json, uint64_t value);
 void filch__json_i64(struct filch__json *json, int64_t value);
-void filch__json_us(struct filch__json *json, uint64_t ns); /* microseconds, with three decimals */
+enum { FILCH__DECIMALS_MOST = 4 };
+void filch__json_decimal(struct filch__json *json, uint64_t value, unsigned decimals); /* 1234 with 3: 1.234 */
 
 /* As it is: a literal. */
 static inline void filch__json_raw(struct filch__json *json, const char *text)
 {
     filch__json_bytes(json, text, strlen(text));
+}
+
+/* Microseconds, with three decimals. */
+static inline void filch__json_us(struct filch__json *json, uint64_t ns)
+{
+    filch__json_decimal(json, ns, 3);
 }
 
 /* With what stands before it, a comma and a key say. */

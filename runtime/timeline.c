@@ -14,7 +14,7 @@ static void begin_slice(struct filch__scribe *scribe, const char *category, cons
     filch__json_raw(&scribe->json, category);
     filch__json_field_string(&scribe->json, "\",\"name\":", name);
     filch__scribe_place(scribe, lane->track->number, from_ns);
-    filch__json_field_us(&scribe->json, ",\"dur\":", to_ns - from_ns);
+    filch__scribe_duration(scribe, to_ns - from_ns);
 }
 
 /* ---- slices ---- */

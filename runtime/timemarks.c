@@ -5,12 +5,24 @@
 
 #include "peek.h"
 
+enum { LATE = 2, SHORT = 1 }; /* tenths of a nanosecond: see filch__scribe_duration */
+
 void filch__scribe_place(struct filch__scribe *scribe, uint32_t track, uint64_t ns)
 {
     struct filch__json *json = &scribe->json;
     filch__json_field_i64(json, ",\"pid\":", scribe->pid);
     filch__json_field_u64(json, ",\"tid\":", track);
-    filch__json_field_us(json, ",\"ts\":", ns);
+    filch__json_raw(json, ",\"ts\":");
+    filch__json_decimal(json, ns * 10 + LATE, 4);
+}
+
+/* Who reads the file computes with doubles, and some cut off what is below a nanosecond. So a time is written a little late, and
+ * a duration a little short of that: a slice that ends where the next one begins ends before it in either way, and no time falls to the
+ * nanosecond below. */
+void filch__scribe_duration(struct filch__scribe *scribe, uint64_t ns)
+{
+    filch__json_raw(&scribe->json, ",\"dur\":");
+    filch__json_decimal(&scribe->json, ns ? ns * 10 - SHORT : 0, 4);
 }
 
 /* ---- tracks ---- */

@@ -85,6 +85,7 @@ const char *filch__scribe_called(struct filch__scribe *scribe, const struct filc
 
 /* timemarks.c */
 void filch__scribe_place(struct filch__scribe *scribe, uint32_t track, uint64_t ns); /* where an event is */
+void filch__scribe_duration(struct filch__scribe *scribe, uint64_t ns);              /* of a slice, behind its place */
 void filch__scribe_tracks(struct filch__scribe *scribe);
 /* From where it was given, if that was noted and is on another track, to where `to` has just begun; from then on it is not. */
 void filch__scribe_flow(struct filch__scribe *scribe, const char *name, struct filch__point *from,

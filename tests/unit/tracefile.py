@@ -17,6 +17,12 @@ def ns(microseconds):
     return round(microseconds * 1000)
 
 
+def check_order(before, after):
+    """As readers compute it: in doubles, or by cutting off what is below a nanosecond."""
+    assert before["ts"] + before["dur"] <= after["ts"], (before, after)
+    assert int(before["ts"] * 1000) + int(before["dur"] * 1000) <= int(after["ts"] * 1000), (before, after)
+
+
 class Trace:
     """A file, its form checked: what must hold whatever the program did."""
 
@@ -60,7 +66,7 @@ class Trace:
             open_ = []
             for start, minus, slice_ in sorted(slices, key=lambda row: row[:2]):
                 while open_ and open_[-1][0] <= start:
-                    open_.pop()
+                    check_order(open_.pop()[1], slice_)
                 end = start - minus
                 if open_:
                     assert end <= open_[-1][0], ("overlaps", slice_, open_[-1][1])

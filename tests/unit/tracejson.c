@@ -113,13 +113,14 @@ static void check_nesting(void)
     static struct slice slices[1000];
     int count = 0;
     for (const char *line = text; (line = strstr(line, "{\"ph\":\"X\"")); line++) {
-        unsigned long long ts, ts_part, dur, dur_part;
+        unsigned long long ts, ts_ns, ts_tenth, dur, dur_ns, dur_tenth;
         struct slice *slice = &slices[count++];
         must(count < 1000);
-        must(sscanf(strstr(line, "\"tid\":"), "\"tid\":%u,\"ts\":%llu.%llu,\"dur\":%llu.%llu", &slice->track, &ts,
-                    &ts_part, &dur, &dur_part) == 5);
-        slice->from = ts * 1000 + ts_part;
-        slice->to = slice->from + dur * 1000 + dur_part;
+        must(sscanf(strstr(line, "\"tid\":"), "\"tid\":%u,\"ts\":%llu.%3llu%1llu,\"dur\":%llu.%3llu%1llu",
+                    &slice->track, &ts, &ts_ns, &ts_tenth, &dur, &dur_ns, &dur_tenth) == 7);
+        cr_assert(ts_tenth == 2 && (dur_tenth == 9 || dur + dur_ns + dur_tenth == 0)); /* filch__scribe_duration */
+        slice->from = ts * 1000 + ts_ns;
+        slice->to = slice->from + dur * 1000 + dur_ns + dur_tenth / 9;
         slice->child = !strncmp(line + 9, ",\"cat\":\"child\"", 14);
     }
     for (int i = 0; i < count; i++)

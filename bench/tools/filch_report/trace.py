@@ -111,7 +111,7 @@ def add_slice(trace, event):
     kind = KINDS.get(event.get("cat"))
     if kind is None:
         return
-    start, duration = float(event["ts"]), float(event["dur"])
+    start, duration = round(float(event["ts"]), 3), round(float(event["dur"]), 3)  # to the nanosecond
     args = event.get("args") or {}
     slices, intern = trace.slices, trace.intern
     slices.track.append(trace.track_index(event["tid"]))
