@@ -41,11 +41,6 @@ Test(failed_start, under_a_body_that_blocks_its_thread, .timeout = TEST_TIMEOUT)
     block_without_help(1 << 30);
 }
 
-static int wait_for_promise(void *promise)
-{
-    return filch_wait(promise) < 0;
-}
-
 static atomic_bool has_begun;
 
 static int block_while_another_tries(void *data)
@@ -63,7 +58,7 @@ static void try_while_another_blocks(void)
     struct filch_future promise = {0}, waiting = {0}, future = {0};
     atomic_int runs = 0;
     filch_promise_init(&promise);
-    cr_assert_eq(filch_submit(pool, &waiting, wait_for_promise, &promise), 0);
+    cr_assert_eq(filch_submit(pool, &waiting, wait_for, &promise), 0);
     wait_until(stats_of(pool).suspended == 1);
     faults_arm(FAULT_THREAD, 1, 1 << 30, 0);
     cr_assert_eq(filch_pool_resize(pool, 0, 2), 0); /* a second worker is wanted from now on, and cannot be had */

@@ -89,13 +89,6 @@ MC_MODEL(gate_start_fails_late,
     model_close();
 }
 
-static unseen int init_fails(void *ctx, unsigned worker, void **ret_local)
-{
-    (void)ctx, (void)worker, (void)ret_local;
-    model_starts_fail = true; /* from then on, so that an execution has few threads */
-    return -1;
-}
-
 MC_MODEL(gate_init_fails,
          "one worker, two permits, and a second worker cannot be initialised || two submits: the permit that it "
          "was started with comes back",
@@ -103,7 +96,7 @@ MC_MODEL(gate_init_fails,
 {
     model_begin(2, FILCH__IDLE);
     model_open(1, 2, 0);
-    model_pool->config.worker_init = init_fails;
+    model_pool->config.worker_init = model_init_fails;
     model_run(2);
     model_close();
 }
@@ -114,7 +107,7 @@ MC_MODEL(gate_init_fails_late,
 {
     model_begin(2, FILCH__IDLE);
     model_open(1, 2, 0);
-    model_pool->config.worker_init = init_fails;
+    model_pool->config.worker_init = model_init_fails;
     mc_quiet(true);
     model_submit(0, model_body);
     mc_quiet(false);

@@ -187,3 +187,10 @@ unseen void model_let_starts_fail(void)
 {
     model_starts_fail = true;
 }
+
+unseen int model_init_fails(void *ctx, unsigned worker, void **ret_local)
+{
+    (void)ctx, (void)worker, (void)ret_local;
+    model_let_starts_fail(); /* from then on, so that an execution has few threads */
+    return -1;
+}

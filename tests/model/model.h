@@ -16,9 +16,10 @@ enum { LATE = 5000, FUTURES = 4 }; /* a deadline; the clock starts at 1000 */
 
 /* stand_ins.c */
 extern bool model_starts_fail;
-extern uint64_t *model_clock; /* or NULL: each reading is a step, and a nanosecond later than the one before */
+extern uint64_t *model_clock;     /* or NULL: each reading is a step, and a nanosecond later than the one before */
 void model_let_starts_fail(void); /* no more threads from here on */
-void model_event_poll(int fd);    /* wait until it is readable */
+int model_init_fails(void *ctx, unsigned worker, void **ret_local); /* a worker_init */
+void model_event_poll(int fd);                                      /* wait until it is readable */
 
 /* One execution's futures, and the words that the tasks behind them write before they end, as users do: not atomic. */
 extern struct filch_future *future[FUTURES];

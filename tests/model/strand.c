@@ -303,7 +303,14 @@ MC_MODEL(strand_child, "a task submits another on its own deque, waits for it an
 
 /* ---- a body that blocks its thread gives its permit to others, and takes one to go on ---- */
 
-static int blocks(void *arg)
+/* As future[2]. */
+static void submit_on_own_thread(filch_fn *fn)
+{
+    struct filch_task_options options = {.flags = FILCH_TASK_OWN_THREAD};
+    mc_assert(filch_submit_with(model_pool, future[2], fn, NULL, &options) == 0);
+}
+
+static int needs_promise(void *arg)
 {
     (void)arg;
     mc_assert(filch_wait(future[0]) == 7);
@@ -329,8 +336,7 @@ MC_MODEL(strand_own_thread,
     model_open(1, 1, 0);
     mc_quiet(true);
     filch_promise_init(future[0]);
-    struct filch_task_options options = {.flags = FILCH_TASK_OWN_THREAD};
-    mc_assert(filch_submit_with(model_pool, future[2], blocks, NULL, &options) == 0);
+    submit_on_own_thread(needs_promise);
     mc_quiet(false);
     model_submit(1, completes_inside);
     mc_assert(filch_wait(future[2]) == 5);
@@ -362,18 +368,9 @@ MC_MODEL(strand_stranded,
     mc_quiet(true);
     model_let_starts_fail();
     mc_quiet(false);
-    struct filch_task_options options = {.flags = FILCH_TASK_OWN_THREAD};
-    mc_assert(filch_submit_with(model_pool, future[2], submits_and_blocks, NULL, &options) == 0);
+    submit_on_own_thread(submits_and_blocks);
     mc_assert(filch_wait(future[2]) == 5);
     model_close();
-}
-
-static int suspends_for_promise(void *arg)
-{
-    (void)arg;
-    mc_assert(filch_wait(future[0]) == 7);
-    mc_frames_are_dead();
-    return end_body();
 }
 
 MC_MODEL(
@@ -386,24 +383,16 @@ MC_MODEL(
     model_open(1, 1, 0);
     mc_quiet(true);
     filch_promise_init(future[0]);
-    model_submit(3, suspends_for_promise);
+    model_submit(3, needs_promise);
     model_await_parked(1);
     model_let_starts_fail();
-    struct filch_task_options options = {.flags = FILCH_TASK_OWN_THREAD};
     mc_quiet(false);
     int a = mc_spawn(model_completer, MODEL_ARG(0));
-    mc_assert(filch_submit_with(model_pool, future[2], submits_and_blocks, NULL, &options) == 0);
+    submit_on_own_thread(submits_and_blocks);
     mc_assert(filch_wait(future[2]) == 5);
     mc_join(a);
     mc_assert(filch_wait(future[3]) == 5);
     model_close();
-}
-
-static unseen int init_fails(void *ctx, unsigned worker, void **ret_local)
-{
-    (void)ctx, (void)worker, (void)ret_local;
-    model_let_starts_fail(); /* from then on, so that an execution has few threads */
-    return -1;
 }
 
 MC_MODEL(strand_stranded_by_init,
@@ -413,9 +402,8 @@ MC_MODEL(strand_stranded_by_init,
 {
     model_begin(3, FILCH__IDLE);
     model_open(1, 1, 0);
-    model_pool->config.worker_init = init_fails;
-    struct filch_task_options options = {.flags = FILCH_TASK_OWN_THREAD};
-    mc_assert(filch_submit_with(model_pool, future[2], submits_and_blocks, NULL, &options) == 0);
+    model_pool->config.worker_init = model_init_fails;
+    submit_on_own_thread(submits_and_blocks);
     mc_assert(filch_wait(future[2]) == 5);
     model_close();
 }
