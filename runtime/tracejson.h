@@ -2,7 +2,7 @@
 /* tracejson.h - a session as a file: Chrome's trace format, with the computation's graph beside it.
  *
  * The object form: {"displayTimeUnit", "traceEvents": [...], "otherData": {...}, "filch": {...}}, one event a line. Times are
- * microseconds since the session's start, with three decimals; tid is a track's number.
+ * microseconds since the session's start, exact to the nanosecond (filch__scribe_duration); tid is a track's number.
  *
  * timeline.c writes traceEvents, X itself, the others by timemarks.c:
  *   X  cat task      a stretch of a task on a track: args id, n (which stretch), end (done, wait, yield, block, nested, gone),
